@@ -1,0 +1,39 @@
+# Every target sets up what it needs. `make help` lists them.
+
+LINT    := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+# The race detector needs a C compiler; where there is none the tests run without it.
+RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test lint generate clean setup setup-test
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: ## build bin/tusq
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X tusq/internal/version.release=$(VERSION)" -o bin/tusq ./cmd/tusq
+
+run: setup build ## install what is missing, build, and serve on http://127.0.0.1:9324
+	bin/tusq serve
+
+test: setup-test ## install what is missing and run every test
+	go test $(RACE) -timeout 8m ./...
+
+lint: ## check the code's form, and that generated files are up to date
+	$(LINT) run
+	go run ./openapi/generate --check
+
+generate: setup ## write openapi/openapi.json and migrations/schema.sql
+	go generate ./openapi ./migrations
+
+clean: ## remove what was built; data stays
+	rm -rf bin
+
+# PostgreSQL for the embedded database.
+setup:
+	@sh deploy/install-postgres.sh
+
+# The load balancer for the test of several replicas.
+setup-test: setup
+	@sh test/install-haproxy.sh
