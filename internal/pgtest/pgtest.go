@@ -1,0 +1,168 @@
+// Package pgtest gives each test a migrated database of its own on a real PostgreSQL:
+// a private cluster for each test binary, or the server that TUSQ_TEST_DATABASE_URL
+// names, whose user must be allowed to create databases.
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tusq/internal/embeddedpg"
+	"tusq/migrations"
+)
+
+const bound = time.Minute // of each step
+
+// template is the database that tests clone; it belongs to the test binary.
+var template, admin string
+
+// Main runs a package's tests with a server to clone databases on. It is the body of
+// TestMain and does not return.
+func Main(m *testing.M) {
+	os.Exit(Run(m))
+}
+
+// Run is Main for a TestMain that has something to end itself: it returns the exit code.
+func Run(m *testing.M) (code int) {
+	stop, err := prepare()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest:", err)
+		return 1
+	}
+	defer func() {
+		if err := stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			code = 1
+		}
+	}()
+	return m.Run()
+}
+
+// prepare finds or starts the server and makes the template.
+func prepare() (stop func() error, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	admin = os.Getenv("TUSQ_TEST_DATABASE_URL")
+	stop = func() error { return nil }
+	if admin == "" {
+		if stop, err = startCluster(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if template, err = create(ctx, "template", "template1"); err == nil {
+		_, err = migrations.Up(ctx, WithDatabase(admin, template))
+	}
+	if err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	stopServer := stop
+	return func() error { return errors.Join(drop(template), stopServer()) }, nil
+}
+
+// startCluster starts a private server. It is not durable: tests of durability start
+// tusq itself.
+func startCluster(ctx context.Context) (stop func() error, err error) {
+	removeLeftovers()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("tusq-pgtest-%d-", os.Getpid()))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // the server may run as another user
+		return nil, err
+	}
+	server, err := embeddedpg.Start(ctx, embeddedpg.Options{
+		DataDir:  filepath.Join(dir, "data"),
+		Settings: map[string]string{"fsync": "off", "full_page_writes": "off", "max_connections": "300"},
+		Logger:   slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	admin = server.URL()
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), bound)
+		defer cancel()
+		return errors.Join(server.Stop(ctx), os.RemoveAll(dir))
+	}, nil
+}
+
+// removeLeftovers removes the directories of test binaries that were killed; their
+// servers ended with them.
+func removeLeftovers() {
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "tusq-pgtest-*")) // the pattern is valid
+	for _, dir := range left {
+		var pid int
+		_, err := fmt.Sscanf(filepath.Base(dir), "tusq-pgtest-%d-", &pid)
+		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			os.RemoveAll(dir) // what cannot be removed is another user's
+		}
+	}
+}
+
+// New returns the URL of a migrated database that is dropped at the test's end.
+func New(t testing.TB) string { return clone(t, template) }
+
+// Empty returns the URL of a database without tables that is dropped at the test's end.
+func Empty(t testing.TB) string { return clone(t, "template1") }
+
+func clone(t testing.TB, from string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	name, err := create(ctx, "test", from)
+	if err != nil {
+		t.Fatalf("clone a test database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := drop(name); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+	})
+	return WithDatabase(admin, name)
+}
+
+func create(ctx context.Context, kind, from string) (name string, err error) {
+	name = fmt.Sprintf("tusq_%s_%d_%d", kind, os.Getpid(), time.Now().UnixNano())
+	return name, execute(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s ENCODING 'UTF8'", name, from))
+}
+
+// drop removes a database, ending whatever is still connected to it.
+func drop(name string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	return execute(ctx, fmt.Sprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", name))
+}
+
+func execute(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, admin)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+// WithDatabase is a connection string with another database's name.
+func WithDatabase(connString, name string) string {
+	if !strings.Contains(connString, "://") {
+		return connString + " dbname=" + name
+	}
+	u, err := url.Parse(connString)
+	if err != nil {
+		panic("TUSQ_TEST_DATABASE_URL: " + err.Error())
+	}
+	u.Path = "/" + name
+	return u.String()
+}

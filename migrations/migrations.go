@@ -1,0 +1,211 @@
+// Package migrations holds the database schema's history and applies it.
+//
+// golang-migrate does the work; around it stands a lock that is polled, not waited
+// for, so that any number of replicas may start at once: one migrates, the others
+// see that it is done. A binary accepts a schema newer than its own as long as the
+// schema says that it supports it (schema_state.oldest_supported).
+package migrations
+
+//go:generate go test -run ^TestSchemaDump$ . -args -update
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/golang-migrate/migrate/v4"
+	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
+	"github.com/golang-migrate/migrate/v4/source/iofs"
+	_ "github.com/jackc/pgx/v5/stdlib" // the database/sql driver that golang-migrate runs on
+)
+
+//go:embed *.sql
+var files embed.FS
+
+// lockKey is the advisory lock that a migrating process holds: "tusq" in ASCII.
+const lockKey = 0x74757371
+
+const pollInterval = 100 * time.Millisecond
+
+// Status tells where a database's schema is.
+type Status struct {
+	Database        int // the schema's version; 0: empty
+	Binary          int // the newest version that this binary knows
+	OldestSupported int // the oldest binary that the schema supports
+}
+
+// Current tells whether nothing has to be applied.
+func (s Status) Current() bool { return s.Database >= s.Binary }
+
+// ErrTooNew means that the schema no longer supports this binary.
+var ErrTooNew = errors.New("the database's schema is too new for this version of tusq")
+
+// ErrUnreachable means that the database could not be connected to.
+var ErrUnreachable = errors.New("the database cannot be reached")
+
+// Up brings the database to this binary's version. It is safe to run from many
+// processes at once: one applies the migrations while the others wait for it, until
+// ctx ends. It returns how many migrations it applied itself.
+func Up(ctx context.Context, databaseURL string) (applied int, err error) {
+	db, err := sql.Open("pgx", databaseURL)
+	if err != nil {
+		return 0, fmt.Errorf("open database: %w", err)
+	}
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	defer conn.Close()
+	for {
+		status, err := readStatus(ctx, conn)
+		if err != nil {
+			return 0, err
+		}
+		if status.Current() {
+			return 0, status.check()
+		}
+		locked, err := tryLock(ctx, conn)
+		if err != nil {
+			return 0, err
+		}
+		if locked {
+			return apply(ctx, databaseURL, conn)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("wait for another process to migrate: %w", ctx.Err())
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// ReadStatus tells where the database's schema is, without changing anything.
+func ReadStatus(ctx context.Context, databaseURL string) (Status, error) {
+	db, err := sql.Open("pgx", databaseURL)
+	if err != nil {
+		return Status{}, fmt.Errorf("open database: %w", err)
+	}
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return Status{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	defer conn.Close()
+	return readStatus(ctx, conn)
+}
+
+// check fails where the schema does not support this binary.
+func (s Status) check() error {
+	if s.OldestSupported > s.Binary {
+		return fmt.Errorf("%w: it has version %d and supports binaries from version %d on, this one has %d",
+			ErrTooNew, s.Database, s.OldestSupported, s.Binary)
+	}
+	return nil
+}
+
+// apply runs the migrations; conn holds the lock until it is closed.
+func apply(ctx context.Context, databaseURL string, conn *sql.Conn) (int, error) {
+	before, err := readStatus(ctx, conn) // another process may have migrated before the lock was free
+	if err != nil {
+		return 0, err
+	}
+	m, err := newMigrate(databaseURL)
+	if err != nil {
+		return 0, err
+	}
+	defer m.Close()
+	if err := repairDirty(m, before.Database); err != nil {
+		return 0, err
+	}
+	stop := context.AfterFunc(ctx, func() { m.GracefulStop <- true })
+	defer stop()
+	if err := m.Up(); err != nil && !errors.Is(err, migrate.ErrNoChange) {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	after, err := readStatus(ctx, conn)
+	if err != nil {
+		return 0, err
+	}
+	return after.Database - before.Database, after.check()
+}
+
+// newMigrate opens a connection of its own, which the result's Close ends.
+func newMigrate(databaseURL string) (*migrate.Migrate, error) {
+	source, err := iofs.New(files, ".")
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	db, err := sql.Open("pgx", databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	driver, err := migratepgx.WithInstance(db, &migratepgx.Config{})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare migrations: %w", err), db.Close())
+	}
+	return migrate.NewWithInstance("iofs", source, "pgx5", driver)
+}
+
+// repairDirty resolves what a killed migration left. golang-migrate then only knows
+// that one was begun; schema_state, which each migration sets in its own transaction,
+// tells the last one that was committed.
+func repairDirty(m *migrate.Migrate, committed int) error {
+	_, dirty, err := m.Version()
+	if err != nil && !errors.Is(err, migrate.ErrNilVersion) {
+		return fmt.Errorf("read migration version: %w", err)
+	}
+	if !dirty {
+		return nil
+	}
+	version := committed
+	if version == 0 {
+		version = -1 // golang-migrate's word for an empty database
+	}
+	if err := m.Force(version); err != nil {
+		return fmt.Errorf("repair the migration version: %w", err)
+	}
+	return nil
+}
+
+func tryLock(ctx context.Context, conn *sql.Conn) (locked bool, err error) {
+	err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, lockKey).Scan(&locked)
+	if err != nil {
+		return false, fmt.Errorf("lock for migrating: %w", err)
+	}
+	return locked, nil
+}
+
+// readStatus reads schema_state, which does not exist in an empty database.
+func readStatus(ctx context.Context, conn *sql.Conn) (Status, error) {
+	status := Status{Binary: newest()}
+	var exists bool
+	err := conn.QueryRowContext(ctx, `SELECT to_regclass('schema_state') IS NOT NULL`).Scan(&exists)
+	if err == nil && exists {
+		err = conn.QueryRowContext(ctx, `SELECT version, oldest_supported FROM schema_state`).
+			Scan(&status.Database, &status.OldestSupported)
+	}
+	if err != nil {
+		return Status{}, fmt.Errorf("read the schema's version: %w", err)
+	}
+	return status, nil
+}
+
+// newest is the highest number among the embedded migrations.
+func newest() int {
+	highest := 0
+	names, _ := fs.Glob(files, "*.up.sql") // the pattern is valid: it cannot fail
+	for _, name := range names {
+		number, _, _ := strings.Cut(name, "_")
+		if n, err := strconv.Atoi(number); err == nil && n > highest {
+			highest = n
+		}
+	}
+	return highest
+}

@@ -1,0 +1,129 @@
+package migrations_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tusq/internal/pgtest"
+	"tusq/migrations"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func execute(t *testing.T, conn *pgx.Conn, sql string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func status(t *testing.T, url string) migrations.Status {
+	t.Helper()
+	s, err := migrations.ReadStatus(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestTenReplicasStartAtOnce(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	if s := status(t, url); s.Database != 0 || s.Current() {
+		t.Errorf("an empty database is at %+v", s)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	applied := make([]int, 10)
+	var replicas sync.WaitGroup
+	for i := range applied {
+		replicas.Go(func() {
+			var err error
+			if applied[i], err = migrations.Up(ctx, url); err != nil {
+				t.Errorf("replica %d: %v", i, err)
+			}
+		})
+	}
+	replicas.Wait()
+	migrated := 0
+	for _, n := range applied {
+		if n > 0 {
+			migrated++
+		}
+	}
+	s := status(t, url)
+	if migrated != 1 || !s.Current() || s.Database != s.Binary {
+		t.Errorf("%d replicas migrated (%v), to %+v; want exactly one", migrated, applied, s)
+	}
+}
+
+func TestKilledMigrationIsRunAgain(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]string{"before its commit": pgtest.Empty(t), "after its commit": pgtest.New(t)} {
+		t.Run(name, func(t *testing.T) {
+			conn := connect(t, url)
+			// What golang-migrate leaves when it is killed between its own two writes.
+			execute(t, conn, `CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)`)
+			execute(t, conn, `TRUNCATE schema_migrations`)
+			execute(t, conn, `INSERT INTO schema_migrations VALUES (1, true)`)
+			if _, err := migrations.Up(t.Context(), url); err != nil {
+				t.Fatal(err)
+			}
+			if s := status(t, url); !s.Current() {
+				t.Errorf("the database is at %+v", s)
+			}
+			execute(t, conn, `SELECT * FROM messages`)
+		})
+	}
+}
+
+func TestOldBinaryOnANewerSchema(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	conn := connect(t, url)
+	execute(t, conn, `UPDATE schema_state SET version = 999`)
+	if n, err := migrations.Up(t.Context(), url); n != 0 || err != nil {
+		t.Errorf("a newer schema that supports this binary: applied %d, %v", n, err)
+	}
+	execute(t, conn, `UPDATE schema_state SET oldest_supported = 998`)
+	if _, err := migrations.Up(t.Context(), url); !errors.Is(err, migrations.ErrTooNew) {
+		t.Errorf("a newer schema that does not support this binary: %v", err)
+	}
+}
+
+func TestUpWaitsNoLongerThanItsContext(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	execute(t, connect(t, url), `SELECT pg_advisory_lock(1953854321)`) // another replica migrates, and hangs
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := migrations.Up(ctx, url); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Up: %v, want the context's deadline", err)
+	}
+	if s := status(t, url); s.Database != 0 {
+		t.Errorf("migrated beside the lock's holder: %+v", s)
+	}
+}
+
+func TestUnreachableDatabase(t *testing.T) {
+	t.Parallel()
+	_, err := migrations.Up(t.Context(), "postgres://nobody@127.0.0.1:1/none?connect_timeout=1")
+	if !errors.Is(err, migrations.ErrUnreachable) {
+		t.Errorf("Up: %v, want ErrUnreachable", err)
+	}
+}
