@@ -1,0 +1,146 @@
+package repository
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tusq/service"
+)
+
+func TestSendIsIdempotent(t *testing.T) {
+	s := setup(t)
+	messages := s.send(3)
+	more := append(messages, outgoing(1)...)
+	if w := s.flush(service.QueueWork{Sends: more}); w.Gone {
+		t.Error("the queue is said to be gone")
+	}
+	s.wantStats(service.Stats{Visible: 4})
+}
+
+func TestDeletedQueueTakesNothing(t *testing.T) {
+	s := setup(t)
+	s.send(1)
+	if _, err := s.DeleteQueue(s.ctx, account, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	c := claim(1)
+	if w := s.flush(service.QueueWork{Sends: outgoing(1), Claims: []*service.Claim{c}}); !w.Gone || len(c.Messages) > 0 {
+		t.Errorf("sent: %v, received: %d", !w.Gone, len(c.Messages))
+	}
+}
+
+func TestClaimSeesWhatIsSentBesideIt(t *testing.T) {
+	s := setup(t)
+	c := claim(2)
+	s.flush(service.QueueWork{Sends: outgoing(2), Claims: []*service.Claim{c}})
+	if len(c.Messages) != 2 || c.Messages[0].Message.Body != "0" || c.Messages[1].Lease != c.Lease+1 {
+		t.Errorf("claimed %+v", c.Messages)
+	}
+}
+
+func TestClaimIsBoundedInBytes(t *testing.T) {
+	s := setup(t)
+	body := strings.Repeat("x", 1<<20)
+	for range 3 {
+		messages := outgoing(8)
+		for _, m := range messages {
+			m.Body = body
+		}
+		s.flush(service.QueueWork{Sends: messages})
+	}
+	c := s.claim(100)
+	if len(c.Messages) != maxClaimBytes>>20 || !c.More {
+		t.Errorf("claimed %d messages of 1 MiB, more: %v", len(c.Messages), c.More)
+	}
+	if c := s.claim(100); len(c.Messages) != 8 {
+		t.Errorf("the second claim got %d messages, want the other 8", len(c.Messages))
+	}
+}
+
+func TestRevokedClaimsNeverHappened(t *testing.T) {
+	s := setup(t)
+	s.send(3)
+	kept := s.claim(1)
+	lost := s.claim(2)
+	work := []service.QueueWork{{QueueID: s.queue.ID, Claims: []*service.Claim{lost}}}
+	if err := s.RevokeClaims(s.ctx, work); err != nil {
+		t.Fatal(err)
+	}
+	s.wantStats(service.Stats{Visible: 2, InFlight: 1})
+	for _, m := range s.claim(3).Messages {
+		if m.Message.ReceiveCount != 1 || m.ID == kept.Messages[0].ID {
+			t.Errorf("after the revocation: %+v", m.Message)
+		}
+	}
+}
+
+func TestOneBadItemIsToldFromTheConnection(t *testing.T) {
+	s := setup(t)
+	s.execute(`ALTER TABLE messages ADD CHECK (body <> 'poison')`)
+	bad := outgoing(2)
+	bad[1].Body = "poison"
+	err := s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Sends: bad}})
+	if !errors.Is(err, service.ErrData) {
+		t.Errorf("got %v, want ErrData", err)
+	}
+	s.wantStats(service.Stats{})
+}
+
+// TestKilledBackend ends the flush's connection from the other side.
+func TestKilledBackend(t *testing.T) {
+	s := setup(t)
+	s.send(1) // there is a hot connection now
+	for range 5 {
+		s.execute(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()`)
+		messages := outgoing(1)
+		err := s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Sends: messages}})
+		for err != nil {
+			if !errors.Is(err, service.ErrOutcomeUnknown) && service.ErrorCode(err) != service.CodeUnavailable {
+				t.Fatalf("flush on a killed connection: %v", err)
+			}
+			err = s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Sends: messages}})
+		}
+	}
+	s.wantStats(service.Stats{Visible: 6})
+}
+
+func TestLook(t *testing.T) {
+	s := setup(t)
+	if w := s.flush(service.QueueWork{Look: true}); w.HasNext {
+		t.Errorf("an empty queue has a next message in %v", w.Next)
+	}
+	messages := outgoing(2)
+	messages[0].Delay, messages[1].Delay = time.Hour, time.Minute
+	w := s.flush(service.QueueWork{Sends: messages, Look: true})
+	if !w.HasNext || w.Next != time.Minute {
+		t.Errorf("the next message is visible in %v, %v; want a minute", w.Next, w.HasNext)
+	}
+}
+
+func TestPayloadsRoundTrip(t *testing.T) {
+	var events []service.Event
+	for i := range 1000 {
+		events = append(events, service.Event{QueueID: int64(i) << 50, Changed: i%2 == 0, Visible: i, After: time.Duration(i) * time.Millisecond})
+	}
+	var got []service.Event
+	all := payloads("me", events)
+	for _, p := range all {
+		if len(p) > maxPayload {
+			t.Errorf("a payload of %d bytes", len(p))
+		}
+		sender, some := decodePayload(p)
+		if sender != "me" {
+			t.Errorf("sender %q", sender)
+		}
+		got = append(got, some...)
+	}
+	if !slices.Equal(got, events) || len(all) < 2 {
+		t.Errorf("%d events became %d in %d payloads", len(events), len(got), len(all))
+	}
+	if _, some := decodePayload("you garbage 1,2 7,1,x,0 9,0,1,0,new"); len(some) != 1 || some[0].QueueID != 9 {
+		t.Errorf("understood %+v", some)
+	}
+}

@@ -1,0 +1,151 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"tusq/service"
+)
+
+// deletePart is how many messages background work deletes in one transaction.
+const deletePart = 5000
+
+// deleteAttempts is how often a part is tried that deadlocks with settlements.
+const deleteAttempts = 5
+
+// deleteMessages deletes up to deletePart of a queue's messages that match a condition,
+// oldest first, and counts them. The condition's parameters begin at $4.
+func (r *Repository) deleteMessages(ctx context.Context, queueID int64, condition string, params ...any) (int64, error) {
+	sql := `
+WITH deleted AS (
+	DELETE FROM messages
+	WHERE queue_id = $1 AND id IN (
+		SELECT id
+		FROM messages
+		WHERE queue_id = $1 AND ` + condition + `
+		ORDER BY id
+		LIMIT $3
+		FOR UPDATE
+	)
+	RETURNING 1
+), counted AS (
+	INSERT INTO queue_counters AS c (queue_id, lane, messages)
+	SELECT $1, $2, -count(*) FROM deleted HAVING count(*) > 0
+	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages
+)
+SELECT count(*) FROM deleted`
+	params = append([]any{queueID, r.lane + counterLanes, deletePart}, params...)
+	for attempt := 1; ; attempt++ {
+		var n int64
+		err := r.cold.QueryRow(ctx, sql, params...).Scan(&n)
+		if err == nil {
+			return n, nil
+		}
+		if err = r.classify("delete messages", err); attempt == deleteAttempts || !errors.Is(err, service.ErrConflict) {
+			return 0, err
+		}
+	}
+}
+
+// Keys of the advisory locks that let one replica at a time do a job.
+const (
+	lockExpire  = 0x74757371_0001
+	lockCollect = 0x74757371_0002
+)
+
+// exclusively runs a job unless another replica is running it. The lock belongs to a
+// transaction, so that it works through a pooler and ends with the connection.
+func (r *Repository) exclusively(ctx context.Context, lock int64, job func(pgx.Tx) (int64, error)) (done int64, err error) {
+	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+		var locked bool
+		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, lock).Scan(&locked); err != nil || !locked {
+			return err
+		}
+		done, err = job(tx)
+		return err
+	})
+	return done, err
+}
+
+// DeleteExpired deletes messages that are older than their queue's retention.
+func (r *Repository) DeleteExpired(ctx context.Context) (int64, error) {
+	deleted, err := r.exclusively(ctx, lockExpire, func(tx pgx.Tx) (deleted int64, err error) {
+		rows, _ := tx.Query(ctx, `
+SELECT q.id
+FROM queues q
+WHERE q.deleted_at IS NULL AND EXISTS (
+	SELECT 1
+	FROM messages m
+	WHERE m.queue_id = q.id AND m.id < `+idAt("now() - q.retention")+` AND m.sent_at <= now() - q.retention
+)`)
+		queues, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
+			return 0, err
+		}
+		for _, id := range queues {
+			n, err := r.deleteMessages(ctx, id, expired)
+			if err != nil {
+				return deleted, fmt.Errorf("queue %d: %w", id, err)
+			}
+			deleted += n
+		}
+		return deleted, nil
+	})
+	if err != nil {
+		return deleted, r.classify("delete expired messages", err)
+	}
+	return deleted, nil
+}
+
+// expired is the condition that a message is older than its queue's retention now.
+var expired = `id < ` + idAt(retentionStart) + ` AND sent_at <= ` + retentionStart
+
+const retentionStart = `(SELECT now() - retention FROM queues WHERE id = $1)`
+
+// CollectDeletedQueues deletes what deleted queues left behind. Their rows stay for a
+// minute at least, so that a send that was under way leaves nothing.
+func (r *Repository) CollectDeletedQueues(ctx context.Context) (int64, error) {
+	collected, err := r.exclusively(ctx, lockCollect, func(tx pgx.Tx) (collected int64, err error) {
+		rows, _ := tx.Query(ctx, `
+SELECT id
+FROM queues
+WHERE deleted_at IS NOT NULL
+ORDER BY deleted_at
+LIMIT 100`)
+		queues, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
+			return 0, err
+		}
+		for _, id := range queues {
+			n, err := r.deleteMessages(ctx, id, `true`)
+			if err == nil && n == 0 {
+				n, err = forgetQueue(ctx, tx, id)
+			}
+			if err != nil {
+				return collected, fmt.Errorf("queue %d: %w", id, err)
+			}
+			collected += n
+		}
+		return collected, nil
+	})
+	if err != nil {
+		return collected, r.classify("collect deleted queues", err)
+	}
+	return collected, nil
+}
+
+// forgetQueue removes the last traces of a queue that was deleted more than a minute ago.
+func forgetQueue(ctx context.Context, tx pgx.Tx, id int64) (int64, error) {
+	tag, err := tx.Exec(ctx, `
+WITH forgotten AS (
+	DELETE FROM queues
+	WHERE id = $1 AND deleted_at < now() - interval '1 minute'
+	RETURNING id
+)
+DELETE FROM queue_counters
+WHERE queue_id IN (SELECT id FROM forgotten)`, id)
+	return tag.RowsAffected(), err
+}

@@ -1,0 +1,143 @@
+package repository
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"tusq/service"
+)
+
+const peekColumns = `
+SELECT visible_at > now(), returned, id, lease, body, attributes, group_id, trace_header,
+	dead_letter_source, receive_count, sent_at, first_received_at, visible_at
+FROM messages
+WHERE queue_id = $1 AND sent_at > now() - $2::interval`
+
+// peekAllSQL reads in the order of ids, which is that of sending.
+const peekAllSQL = peekColumns + ` AND id > $3
+ORDER BY id
+LIMIT $4`
+
+// A state is a range, or two, of the claim index.
+const (
+	peekNowSQL = peekColumns + ` AND priority = 0 AND returned = $5 AND visible_at <= now() AND (visible_at, id) > ($6, $3)
+ORDER BY visible_at, id
+LIMIT $4`
+	peekFutureSQL = peekColumns + ` AND priority = 0 AND returned = $5 AND visible_at > now() AND (visible_at, id) > ($6, $3)
+ORDER BY visible_at, id
+LIMIT $4`
+)
+
+// peekRange is a range of the claim index.
+type peekRange struct {
+	sql      string
+	returned bool
+}
+
+// peekRanges are a state's ranges, in the order in which they are shown.
+var peekRanges = map[service.State][]peekRange{
+	service.StateVisible:  {{peekNowSQL, true}, {peekNowSQL, false}},
+	service.StateDelayed:  {{peekFutureSQL, false}},
+	service.StateInFlight: {{peekFutureSQL, true}},
+}
+
+// peekCursor is the place of the last message that was shown.
+type peekCursor struct {
+	part      int // of the state's ranges
+	visibleAt time.Time
+	id        uuid.UUID
+}
+
+func (c peekCursor) String() string {
+	text := fmt.Sprintf("%d %d %s", c.part, c.visibleAt.UnixMicro(), c.id)
+	return base64.RawURLEncoding.EncodeToString([]byte(text))
+}
+
+func parsePeekCursor(text string, parts int) (c peekCursor, err error) {
+	if text == "" {
+		return c, nil
+	}
+	var micro int64
+	var id string
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		_, err = fmt.Sscanf(string(raw), "%d %d %s", &c.part, &micro, &id)
+	}
+	if err == nil {
+		c.id, err = uuid.Parse(id)
+	}
+	if err != nil || c.part < 0 || c.part >= parts {
+		e := service.Errorf(service.CodeInvalidParameter, "This is not a cursor of these messages.")
+		e.Field = "cursor"
+		return peekCursor{}, e
+	}
+	c.visibleAt = time.UnixMicro(micro)
+	return c, nil
+}
+
+// PeekMessages returns a page of messages as they are now, and the next page's cursor.
+func (r *Repository) PeekMessages(ctx context.Context, queue service.Queue, peek service.PeekMessages) ([]service.Claimed, string, error) {
+	ranges := peekRanges[peek.State]
+	cursor, err := parsePeekCursor(peek.Cursor, max(1, len(ranges)))
+	if err != nil {
+		return nil, "", err
+	}
+	limit := peek.Limit + 1
+	params := []any{queue.ID, queue.Settings.Retention, pgtype.UUID{Bytes: cursor.id, Valid: true}, limit}
+	var found []service.Claimed
+	if len(ranges) == 0 {
+		found, err = r.peekPart(ctx, nil, peekAllSQL, params...)
+	}
+	parts := make([]int, 0, limit) // of each message found
+	for part := cursor.part; part < len(ranges) && len(found) < limit && err == nil; part++ {
+		from := append(params[:3:3], limit-len(found), ranges[part].returned, cursor.visibleAt)
+		found, err = r.peekPart(ctx, found, ranges[part].sql, from...)
+		for len(parts) < len(found) {
+			parts = append(parts, part)
+		}
+		cursor, params[2] = peekCursor{visibleAt: time.Unix(0, 0)}, pgtype.UUID{Valid: true}
+	}
+	if err != nil {
+		return nil, "", r.classify("peek", err)
+	}
+	if len(found) < limit {
+		return found, "", nil
+	}
+	last := found[limit-2]
+	next := peekCursor{visibleAt: last.Message.VisibleAt, id: uuid.UUID(last.ID)}
+	if len(parts) > 0 {
+		next.part = parts[limit-2]
+	}
+	return found[:limit-1], next.String(), nil
+}
+
+// peekPart appends what a statement finds.
+func (r *Repository) peekPart(ctx context.Context, found []service.Claimed, sql string, params ...any) ([]service.Claimed, error) {
+	rows, _ := r.cold.Query(ctx, sql, params...)
+	defer rows.Close()
+	for rows.Next() {
+		var future, returned bool
+		c, err := scanMessage(rows, &future, &returned)
+		if err != nil {
+			return nil, err
+		}
+		c.Message.State = state(future, returned)
+		found = append(found, c)
+	}
+	return found, rows.Err()
+}
+
+func state(future, returned bool) service.State {
+	switch {
+	case !future:
+		return service.StateVisible
+	case returned:
+		return service.StateInFlight
+	}
+	return service.StateDelayed
+}

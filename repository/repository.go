@@ -1,0 +1,170 @@
+package repository
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"maps"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tusq/service"
+)
+
+// Lanes of the counters: a replica's flushes write one of the first half, its
+// background work the one that is counterLanes further on.
+const counterLanes = 256
+
+// hotPlans keep the planner from choosing: see the package comment.
+var hotPlans = map[string]string{
+	"enable_bitmapscan": "off",
+	"enable_seqscan":    "off",
+	"enable_sort":       "off",
+	"enable_hashjoin":   "off",
+	"enable_mergejoin":  "off",
+	"plan_cache_mode":   "force_generic_plan",
+}
+
+// Options of Open. All are required.
+type Options struct {
+	URL     string // of the database, as libpq writes it
+	Replica string // a name that stays this replica's own: it chooses its counter lane
+	// HotConnections is how many flushes may run at a time.
+	HotConnections int
+	Logger         *slog.Logger
+}
+
+// Repository is a [service.Store] on PostgreSQL.
+type Repository struct {
+	hot  *pgxpool.Pool // flushes, with fixed plans
+	cold *pgxpool.Pool // all else
+	lane int
+	id   string // tells this process's notifications from others'
+	log  *slog.Logger
+}
+
+var _ service.Store = (*Repository)(nil)
+
+const coldConnections = 8
+
+// Open connects to a migrated database and checks that it is fit for messages.
+func Open(ctx context.Context, opts Options) (*Repository, error) {
+	hash := fnv.New32a()
+	hash.Write([]byte(opts.Replica))
+	r := &Repository{
+		lane: int(hash.Sum32() % counterLanes),
+		id:   newReplicaID(),
+		log:  opts.Logger,
+	}
+	var err error
+	// Besides the flushes: one connection to undo claims whose commit is unknown.
+	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, hotPlans); err != nil {
+		return nil, err
+	}
+	if r.cold, err = openPool(ctx, opts.URL, coldConnections, nil); err != nil {
+		r.hot.Close()
+		return nil, err
+	}
+	if err := r.check(ctx); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close ends all connections.
+func (r *Repository) Close() {
+	r.hot.Close()
+	r.cold.Close()
+}
+
+func openPool(ctx context.Context, url string, size int, settings map[string]string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("the database URL cannot be parsed") // its text may hold a password
+	}
+	config.MaxConns = int32(size)
+	config.MaxConnIdleTime = time.Minute
+	config.PingTimeout = time.Second
+	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.ConnConfig.RuntimeParams["application_name"] = "tusq"
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "10s"
+	maps.Copy(config.ConnConfig.RuntimeParams, settings)
+	config.ConnConfig.OnNotice = noteUnreplicated
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("prepare connections: %w", err)
+	}
+	return pool, nil
+}
+
+// check refuses a database that could not hold every message.
+func (r *Repository) check(ctx context.Context) error {
+	var encoding string
+	var version int
+	err := r.cold.QueryRow(ctx, `SELECT current_setting('server_encoding'), current_setting('server_version_num')::int`).
+		Scan(&encoding, &version)
+	if err != nil {
+		return r.classify("check the database", err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("the database's encoding is %s: tusq needs UTF8", encoding)
+	}
+	if version < 140000 {
+		return fmt.Errorf("the database is PostgreSQL %d: tusq needs 14 or newer", version/10000)
+	}
+	return nil
+}
+
+// Ping tells whether the database can be written to.
+func (r *Repository) Ping(ctx context.Context) error {
+	var standby bool
+	if err := r.cold.QueryRow(ctx, `SELECT pg_is_in_recovery()`).Scan(&standby); err != nil {
+		return r.classify("ping", err)
+	}
+	if standby {
+		return service.Errorf(service.CodeUnavailable, "The database is a standby and cannot be written to.")
+	}
+	return nil
+}
+
+// ReceiptKey returns the key that seals receipts. The first replica to ask makes it.
+func (r *Repository) ReceiptKey(ctx context.Context) (key []byte, err error) {
+	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO instance (receipt_key) VALUES ($1) ON CONFLICT DO NOTHING`, newReceiptKey())
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT receipt_key FROM instance`).Scan(&key)
+	})
+	if err != nil {
+		return nil, r.classify("load the receipt key", err)
+	}
+	return key, nil
+}
+
+// noteUnreplicated marks a connection on which PostgreSQL gave up waiting for a
+// synchronous standby: it then reports success for a commit that was not replicated.
+func noteUnreplicated(conn *pgconn.PgConn, notice *pgconn.Notice) {
+	if notice.SeverityUnlocalized == "WARNING" && (notice.Code == "01000" || notice.Code == "57P01") {
+		conn.CustomData()[unreplicated] = true
+	}
+}
+
+const unreplicated = "unreplicated"
+
+// newReplicaID makes the name under which this process notifies.
+func newReplicaID() string { return rand.Text() }
+
+func newReceiptKey() []byte {
+	key := make([]byte, 32)
+	rand.Read(key) // never fails
+	return key
+}

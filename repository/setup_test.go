@@ -1,0 +1,155 @@
+package repository
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"tusq/internal/pgtest"
+	"tusq/service"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const account = "000000000000"
+
+// store is a repository on a database of its own, with a queue.
+type store struct {
+	*Repository
+	t     *testing.T
+	ctx   context.Context
+	url   string
+	queue service.Queue
+}
+
+func setup(t *testing.T) *store {
+	t.Helper()
+	t.Parallel()
+	s := &store{t: t, url: pgtest.New(t)}
+	var cancel context.CancelFunc
+	s.ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	var err error
+	s.Repository, err = Open(s.ctx, Options{URL: s.url, Replica: t.Name(), HotConnections: 2, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	s.queue = s.create("orders")
+	return s
+}
+
+func (s *store) create(name string) service.Queue {
+	s.t.Helper()
+	queue, _, err := s.CreateQueue(s.ctx, service.Queue{ID: time.Now().UnixNano(), Account: account, Name: name, Settings: service.DefaultSettings()})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return queue
+}
+
+// flush flushes work on the queue and returns it with its answers.
+func (s *store) flush(w service.QueueWork) service.QueueWork {
+	s.t.Helper()
+	w.QueueID = s.queue.ID
+	work := []service.QueueWork{w}
+	if err := s.Flush(s.ctx, work); err != nil {
+		s.t.Fatalf("flush: %v", err)
+	}
+	return work[0]
+}
+
+func outgoing(n int) []*service.Outgoing {
+	messages := make([]*service.Outgoing, n)
+	for i := range messages {
+		messages[i] = &service.Outgoing{ID: service.MessageID(uuid.Must(uuid.NewV7())), Body: fmt.Sprint(i)}
+	}
+	return messages
+}
+
+func (s *store) send(n int) []*service.Outgoing {
+	s.t.Helper()
+	messages := outgoing(n)
+	s.flush(service.QueueWork{Sends: messages})
+	return messages
+}
+
+func claim(n int) *service.Claim {
+	return &service.Claim{Max: n, Returned: n / 2, Visibility: time.Minute, Retention: time.Hour, Lease: time.Now().UnixNano()}
+}
+
+func (s *store) claim(n int) *service.Claim {
+	s.t.Helper()
+	c := claim(n)
+	s.flush(service.QueueWork{Claims: []*service.Claim{c}})
+	return c
+}
+
+func (s *store) stats() service.Stats {
+	s.t.Helper()
+	stats, err := s.QueueStats(s.ctx, s.queue.ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return stats
+}
+
+func (s *store) wantStats(want service.Stats) {
+	s.t.Helper()
+	if got := s.stats(); got != want {
+		s.t.Errorf("the queue holds %+v, want %+v", got, want)
+	}
+}
+
+func (s *store) execute(sql string, args ...any) {
+	s.t.Helper()
+	if _, err := s.cold.Exec(s.ctx, sql, args...); err != nil {
+		s.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// plan is a node of EXPLAIN's JSON.
+type plan struct {
+	Type      string `json:"Node Type"`
+	Index     string `json:"Index Name"`
+	Relation  string `json:"Relation Name"`
+	Condition string `json:"Index Cond"`
+	Filter    string `json:"Filter"`
+	Plans     []plan `json:"Plans"`
+	Hit       int    `json:"Shared Hit Blocks"`
+	Read      int    `json:"Shared Read Blocks"`
+	Removed   int    `json:"Rows Removed by Filter"`
+}
+
+func (p plan) walk(visit func(plan)) {
+	visit(p)
+	for _, child := range p.Plans {
+		child.walk(visit)
+	}
+}
+
+// explain runs a statement on a hot connection, rolls it back, and returns its plan.
+func (s *store) explain(sql string, args ...any) plan {
+	s.t.Helper()
+	var text []byte
+	err := pgx.BeginFunc(s.ctx, s.hot, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(s.ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+sql, args...).Scan(&text); err != nil {
+			return err
+		}
+		return tx.Rollback(s.ctx)
+	})
+	if err != nil && err != pgx.ErrTxClosed {
+		s.t.Fatal(err)
+	}
+	var plans []struct{ Plan plan }
+	if err := json.Unmarshal(text, &plans); err != nil {
+		s.t.Fatal(err)
+	}
+	return plans[0].Plan
+}

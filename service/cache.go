@@ -1,0 +1,103 @@
+package service
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	cacheAge  = 2 * time.Second // after which a queue is read again, should its event have been lost
+	cacheSize = 20_000          // queues; a full cache is emptied
+)
+
+// queueCache holds what calls on messages need to know of their queue. It may be
+// out of date for cacheAge at most: the statements themselves refuse deleted queues.
+type queueCache struct {
+	store  QueueStore
+	flight singleflight.Group
+
+	mu      sync.RWMutex
+	entries map[queueKey]cacheEntry
+	names   map[int64]queueKey
+	epoch   int // counts changes: what was read before one is not kept after it
+}
+
+type queueKey struct{ account, name string }
+
+type cacheEntry struct {
+	queue *Queue
+	until time.Time
+}
+
+func newQueueCache(store QueueStore) *queueCache {
+	return &queueCache{store: store, entries: map[queueKey]cacheEntry{}, names: map[int64]queueKey{}}
+}
+
+// get returns a queue, which must not be changed.
+func (c *queueCache) get(ctx context.Context, account, name string) (*Queue, error) {
+	key := queueKey{account, name}
+	c.mu.RLock()
+	entry, ok := c.entries[key]
+	epoch := c.epoch
+	c.mu.RUnlock()
+	if ok && time.Now().Before(entry.until) {
+		return entry.queue, nil
+	}
+	if err := validQueueName(name); err != nil {
+		return nil, err
+	}
+	flight := account + "/" + name + "/" + strconv.Itoa(epoch) // never share a read from before a change
+	loaded, err, _ := c.flight.Do(flight, func() (any, error) { return c.load(context.WithoutCancel(ctx), key, epoch) })
+	if err != nil {
+		return nil, err
+	}
+	return loaded.(*Queue), nil
+}
+
+func (c *queueCache) load(ctx context.Context, key queueKey, epoch int) (*Queue, error) {
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	queue, err := c.store.GetQueue(ctx, key.account, key.name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		delete(c.entries, key)
+		return nil, err
+	}
+	if epoch == c.epoch {
+		if len(c.entries) >= cacheSize {
+			c.empty()
+		}
+		c.entries[key] = cacheEntry{queue: &queue, until: time.Now().Add(cacheAge)}
+		c.names[queue.ID] = key
+	}
+	return &queue, nil
+}
+
+// forget drops a queue that has changed.
+func (c *queueCache) forget(id int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	if key, ok := c.names[id]; ok {
+		delete(c.entries, key)
+		delete(c.names, id)
+	}
+}
+
+// forgetAll drops every queue.
+func (c *queueCache) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	c.empty()
+}
+
+func (c *queueCache) empty() {
+	clear(c.entries)
+	clear(c.names)
+}

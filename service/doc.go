@@ -1,0 +1,39 @@
+// Package service is tusq's core: its vocabulary, its rules and its promises.
+// HTTP dialects translate to it, PostgreSQL stores for it, and it knows neither.
+//
+// # Vocabulary
+//
+// A queue holds messages. A caller sends messages to it and receives messages
+// from it. A received message is in flight: it belongs to its receiver until the
+// visibility timeout ends. The receiver proves that by the receipt, which it
+// gives back to delete the message or to extend its visibility.
+//
+// # A message's life
+//
+//	state      visible_at  claimed before
+//	visible    <= now      either
+//	delayed    > now       no
+//	in flight  > now       yes
+//
+// The state is never stored: it follows from the time, so nothing has to run for
+// a message to come back. All times are the database's.
+//
+// # Invariants
+//
+//   - An acknowledged send is committed.
+//   - A message has one lease at a time: a random number, new at every claim. A
+//     receipt names queue incarnation, message and lease, and is sealed by a MAC.
+//     Changing the visibility keeps the lease.
+//   - Each effect is one row's change, made only where the lease still matches.
+//   - A caller that goes away while it receives leaves nothing locked: what was
+//     claimed for it is released, and its receive count undone.
+//   - Every change of a queue's number of messages is counted in the transaction
+//     that makes it, so counts are exact.
+//
+// # Where calls go
+//
+// Sends, deletions, extensions, releases and claims of all callers meet in the
+// engine ([tusq/service/engine]), which flushes whatever is pending in one
+// transaction. Waiting receivers sleep in [tusq/service/wake]. What keeps the
+// tables small runs in [tusq/service/maintain].
+package service

@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// ErrFull is returned by Submit when too much is pending.
+var ErrFull = errors.New("engine: too many operations are pending")
+
+// ErrClosed is returned by Submit once the loop has been closed.
+var ErrClosed = errors.New("engine: closed")
+
+// Options of a Loop. All but Divisible are required.
+type Options[T any] struct {
+	// Flush carries out operations in one transaction. An error means that none took effect.
+	Flush func(ctx context.Context, ops []T) error
+	// Done takes operations whose flush has ended, with its error.
+	Done func(ops []T, err error)
+	// Divisible tells whether err may come from a single operation, so that parts may succeed.
+	Divisible func(err error) bool
+	// Weight is an operation's cost in memory, in bytes.
+	Weight func(op T) int
+
+	MaxPending   int           // weight that may wait
+	MaxWeight    int           // weight of one flush
+	MaxOps       int           // operations of one flush
+	FlushTimeout time.Duration // of one call of Flush
+	Loops        int           // flushes at a time
+	Alone        bool          // flush each submission alone: only to measure what merging gains
+}
+
+// submission is what one call of Submit gave, and its weight.
+type submission[T any] struct {
+	ops    []T
+	weight int
+}
+
+// Loop is a running engine.
+type Loop[T any] struct {
+	opts Options[T]
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	pending []submission[T]
+	weight  int
+	closed  bool
+}
+
+// New makes a Loop; Run makes it work.
+func New[T any](opts Options[T]) *Loop[T] {
+	l := &Loop[T]{opts: opts}
+	l.changed = sync.NewCond(&l.mu)
+	return l
+}
+
+// Submit queues operations for the next flush: all of them or, with an error, none.
+func (l *Loop[T]) Submit(ops []T) error {
+	weight := 0
+	for _, op := range ops {
+		weight += l.opts.Weight(op)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return ErrClosed
+	}
+	if l.weight > 0 && l.weight+weight > l.opts.MaxPending {
+		return ErrFull
+	}
+	l.pending = append(l.pending, submission[T]{ops: ops, weight: weight})
+	l.weight += weight
+	l.changed.Signal()
+	return nil
+}
+
+// Run flushes until Close is called or ctx ends, then what is still pending, and returns.
+func (l *Loop[T]) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, l.Close)()
+	var loops sync.WaitGroup
+	for range l.opts.Loops {
+		loops.Go(l.loop)
+	}
+	loops.Wait()
+	return nil
+}
+
+// Close makes Submit refuse and Run return once nothing is pending.
+func (l *Loop[T]) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.changed.Broadcast()
+}
+
+func (l *Loop[T]) loop() {
+	var ops []T
+	for {
+		ops = l.take(ops[:0])
+		if len(ops) == 0 {
+			return
+		}
+		l.carryOut(ops)
+		clear(ops) // let go of what the operations hold
+	}
+}
+
+// take waits for operations and appends the next flush's to ops; none means closed.
+func (l *Loop[T]) take(ops []T) []T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.pending) == 0 {
+		if l.closed {
+			return ops
+		}
+		l.changed.Wait()
+	}
+	taken, weight := 0, 0
+	for _, s := range l.pending {
+		if taken > 0 && (l.opts.Alone || weight+s.weight > l.opts.MaxWeight || len(ops)+len(s.ops) > l.opts.MaxOps) {
+			break
+		}
+		ops = append(ops, s.ops...)
+		weight += s.weight
+		taken++
+	}
+	rest := copy(l.pending, l.pending[taken:])
+	clear(l.pending[rest:])
+	l.pending = l.pending[:rest]
+	l.weight -= weight
+	return ops
+}
+
+// carryOut flushes ops, in ever smaller parts while the data of one spoils the rest.
+func (l *Loop[T]) carryOut(ops []T) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.opts.FlushTimeout)
+	err := l.opts.Flush(ctx, ops)
+	cancel()
+	if err != nil && len(ops) > 1 && l.opts.Divisible(err) {
+		half := len(ops) / 2
+		l.carryOut(ops[:half])
+		l.carryOut(ops[half:])
+		return
+	}
+	l.opts.Done(ops, err)
+}

@@ -1,0 +1,101 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code names a kind of error. The list is closed: each dialect maps every code
+// to its own status and wire name, and a test walks Codes to see that it does.
+type Code string
+
+// The codes. Their texts are the REST dialect's machine-readable codes.
+const (
+	CodeInternal             Code = "internal"               // a fault of tusq; the cause is logged, never shown
+	CodeUnavailable          Code = "unavailable"            // the database cannot be reached; try again
+	CodeOverloaded           Code = "overloaded"             // too much is pending; try again later
+	CodeInvalidRequest       Code = "invalid_request"        // not to be parsed, unknown field, wrong type
+	CodeInvalidParameter     Code = "invalid_parameter"      // a value out of its range or form
+	CodeMissingParameter     Code = "missing_parameter"      // a required value is absent
+	CodeRequestTooLarge      Code = "request_too_large"      // the HTTP body is over its limit
+	CodeUnsupportedMediaType Code = "unsupported_media_type" // a body of a type that is not spoken here
+	CodeRouteNotFound        Code = "route_not_found"        // no such path
+	CodeMethodNotAllowed     Code = "method_not_allowed"     // the path exists, with other methods
+	CodeQueueNotFound        Code = "queue_not_found"        // no such queue, or it was deleted
+	CodeQueueExists          Code = "queue_exists"           // it exists with other settings
+	CodeInvalidQueueName     Code = "invalid_queue_name"     // not 1 to 80 of A-Z a-z 0-9 _ -
+	CodeInvalidMessage       Code = "invalid_message"        // a character that messages cannot hold
+	CodeInvalidAttribute     Code = "invalid_attribute"      // a message attribute against the rules
+	CodeMessageTooLarge      Code = "message_too_large"      // over the queue's maximum message size
+	CodeBatchEmpty           Code = "batch_empty"            // a batch without entries
+	CodeBatchTooMany         Code = "batch_too_many"         // a batch with too many entries
+	CodeBatchTooLarge        Code = "batch_too_large"        // a batch with too many bytes
+	CodeReceiptInvalid       Code = "receipt_invalid"        // not a receipt of this queue
+	CodeReceiptStale         Code = "receipt_stale"          // the message was received again since
+	CodeMessageNotFound      Code = "message_not_found"      // the receipt's message is gone
+)
+
+// Codes lists every code.
+var Codes = []Code{
+	CodeInternal, CodeUnavailable, CodeOverloaded, CodeInvalidRequest, CodeInvalidParameter,
+	CodeMissingParameter, CodeRequestTooLarge, CodeUnsupportedMediaType, CodeRouteNotFound,
+	CodeMethodNotAllowed, CodeQueueNotFound, CodeQueueExists, CodeInvalidQueueName,
+	CodeInvalidMessage, CodeInvalidAttribute, CodeMessageTooLarge, CodeBatchEmpty,
+	CodeBatchTooMany, CodeBatchTooLarge, CodeReceiptInvalid, CodeReceiptStale, CodeMessageNotFound,
+}
+
+// Error is an error that may be told to the caller: its message is safe to show.
+// Any other error is internal, and its text never leaves the process.
+type Error struct {
+	Code    Code
+	Message string // for the caller; no secret, no body
+	Field   string // the offending field, snake_case, where there is one
+	Err     error  // the cause, for the log; nil where there is none
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.Err)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an Error with a message for the caller.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// invalid makes a CodeInvalidParameter error about one field.
+func invalid(field, format string, args ...any) *Error {
+	return &Error{Code: CodeInvalidParameter, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// ErrorCode returns the code of err: that of the Error in its chain, or CodeInternal.
+func ErrorCode(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// ErrorMessage returns the text of err that may be shown to a caller.
+func ErrorMessage(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return "Internal error. The server's log has the details, under this request's id."
+}
+
+// ErrorField returns the field that err is about, or "".
+func ErrorField(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Field
+	}
+	return ""
+}

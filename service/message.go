@@ -1,0 +1,79 @@
+package service
+
+import "time"
+
+// Attribute is a typed value beside a message's body.
+type Attribute struct {
+	Type   string // String, Number or Binary, with an optional ".label"
+	Value  string // of String and Number
+	Binary []byte // of Binary
+}
+
+// SendMessage is one message to send.
+type SendMessage struct {
+	Body        string
+	Delay       *time.Duration // nil: the queue's
+	Attributes  map[string]Attribute
+	GroupID     string // a tag of the sender's on a standard queue; empty: none
+	TraceHeader string // X-Ray's trace header; not counted in the message's size
+}
+
+// Sent is the answer to one sent message: Err, or the id that it got.
+type Sent struct {
+	ID  string // a UUID of version 7
+	Err error
+}
+
+// ReceiveMessages asks for messages of a queue.
+type ReceiveMessages struct {
+	Max        int            // 1 to MaxBatch
+	Wait       *time.Duration // for the first message, 0 to MaxWait; nil: the queue's
+	Visibility *time.Duration // 0 to MaxVisibility; nil: the queue's
+}
+
+// Message is a received or a peeked message.
+type Message struct {
+	ID               string
+	Receipt          string // empty on a peeked message
+	Body             string
+	Attributes       map[string]Attribute
+	GroupID          string
+	TraceHeader      string
+	DeadLetterSource string // the queue that it was moved from; empty: none
+	State            State
+	ReceiveCount     int // this receive included
+	SentAt           time.Time
+	FirstReceivedAt  time.Time // zero: never received
+	VisibleAt        time.Time // when it is or was to be seen (again)
+}
+
+// ExtendVisibility asks that a message in flight stays (or becomes) invisible
+// until Timeout from now: 0 to MaxVisibility, and no later than MaxVisibility
+// after its receive. Zero makes it visible at once.
+type ExtendVisibility struct {
+	Receipt string
+	Timeout time.Duration
+}
+
+// State is where a message is in its life.
+type State string
+
+// The states.
+const (
+	StateVisible  State = "visible"
+	StateDelayed  State = "delayed"
+	StateInFlight State = "in_flight"
+)
+
+// PeekMessages asks for a page of a queue's messages without receiving them.
+type PeekMessages struct {
+	State  State  // empty: all, oldest first
+	Limit  int    // 1 to MaxPeekLimit; 0 means MaxPeekLimit
+	Cursor string // of the page before; empty for the first
+}
+
+// MessagePage is one page of messages.
+type MessagePage struct {
+	Messages []Message
+	Cursor   string // of the next page; empty on the last
+}

@@ -1,0 +1,290 @@
+package service
+
+import (
+	"context"
+	"encoding/base64"
+	"maps"
+	"math/rand/v2"
+	"time"
+)
+
+// Caller is who a call is made for. Queues of one account are invisible to all others.
+type Caller struct {
+	Account string // 12 digits
+}
+
+// Settings are a queue's rules. All durations are whole seconds.
+type Settings struct {
+	VisibilityTimeout time.Duration // 0 to MaxVisibility
+	Delay             time.Duration // before a sent message becomes visible, 0 to MaxDelay
+	Retention         time.Duration // from the send until the message expires, MinRetention to MaxRetention
+	ReceiveWait       time.Duration // of a receive that names no wait, 0 to MaxQueueWait
+	MaxMessageSize    int           // bytes of body and attributes, MinMaxMessageSize to MaxMessageBytes
+	DeadLetter        *DeadLetter   // nil: messages are delivered until they expire
+}
+
+// DeadLetter says where a message goes that was received too often.
+type DeadLetter struct {
+	Queue       string // a queue of the same account
+	MaxReceives int    // 1 to MaxReceives; the receive after that moves the message
+	QueueID     int64  // of Queue, set by the store; 0: it does not exist now, and nothing is moved
+}
+
+// DefaultSettings are a new queue's.
+func DefaultSettings() Settings {
+	return Settings{
+		VisibilityTimeout: DefaultVisibility,
+		Retention:         DefaultRetention,
+		MaxMessageSize:    DefaultMessageSize,
+	}
+}
+
+// Queue is a queue as it is stored.
+type Queue struct {
+	ID        int64 // random; its incarnation: a queue deleted and made anew has another
+	Account   string
+	Name      string
+	Settings  Settings
+	Extra     map[string]string // attributes that only a dialect knows, returned as they were set
+	Tags      map[string]string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// QueueChange names the settings to set; nil leaves a setting as it is.
+type QueueChange struct {
+	VisibilityTimeout *time.Duration
+	Delay             *time.Duration
+	Retention         *time.Duration
+	ReceiveWait       *time.Duration
+	MaxMessageSize    *int
+	DeadLetter        *DeadLetter       // a zero DeadLetter removes the policy
+	Extra             map[string]string // an empty value removes the attribute
+	Tags              map[string]string // replaces all tags; nil leaves them
+}
+
+// CreateQueue asks for a queue. Where it exists already, the settings that are
+// given must be those that it has.
+type CreateQueue struct {
+	Name string
+	QueueChange
+}
+
+// ListQueues asks for a page of the account's queues in the order of their names.
+type ListQueues struct {
+	Prefix string
+	Limit  int    // 1 to MaxListLimit; 0 means MaxListLimit
+	Cursor string // of the page before; empty for the first
+}
+
+// QueuePage is one page of queues.
+type QueuePage struct {
+	Queues []Queue
+	Cursor string // of the next page; empty on the last
+}
+
+// Stats are exact counts of a queue's messages at one moment.
+type Stats struct {
+	Visible  int64 // may be received now
+	InFlight int64 // received, neither deleted nor timed out
+	Delayed  int64 // sent, not yet visible
+}
+
+// Total is the number of messages that the queue holds.
+func (s Stats) Total() int64 { return s.Visible + s.InFlight + s.Delayed }
+
+// CreateQueue makes a queue, or returns the one that has this name and, as far as
+// they are given, these settings; created tells which.
+func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQueue) (queue Queue, created bool, err error) {
+	if err := validQueueName(create.Name); err != nil {
+		return Queue{}, false, err
+	}
+	if err := s.validChange(ctx, caller, create.QueueChange); err != nil {
+		return Queue{}, false, err
+	}
+	wanted := Queue{
+		ID:       1 + rand.Int64N(1<<62),
+		Account:  caller.Account,
+		Name:     create.Name,
+		Settings: DefaultSettings(),
+	}
+	create.apply(&wanted)
+	queue, created, err = s.store.CreateQueue(ctx, wanted)
+	if err != nil {
+		return Queue{}, false, err
+	}
+	if !created {
+		if field := create.differs(queue); field != "" {
+			return Queue{}, false, &Error{Code: CodeQueueExists, Field: field,
+				Message: "A queue of this name exists with another value of " + field + "."}
+		}
+	}
+	return queue, created, nil
+}
+
+// GetQueue returns a queue by its name, as the database has it now.
+func (s *Service) GetQueue(ctx context.Context, caller Caller, name string) (Queue, error) {
+	if err := validQueueName(name); err != nil {
+		return Queue{}, err
+	}
+	return s.store.GetQueue(ctx, caller.Account, name)
+}
+
+// ListQueues returns a page of the caller's queues in the order of their names.
+func (s *Service) ListQueues(ctx context.Context, caller Caller, list ListQueues) (QueuePage, error) {
+	if list.Limit == 0 {
+		list.Limit = MaxListLimit
+	}
+	if err := validInt("limit", list.Limit, 1, MaxListLimit); err != nil {
+		return QueuePage{}, err
+	}
+	if list.Prefix != "" && !queueName.MatchString(list.Prefix) {
+		return QueuePage{}, nil // no queue's name begins so
+	}
+	after, err := base64.RawURLEncoding.DecodeString(list.Cursor)
+	if err != nil || (len(after) > 0 && !queueName.Match(after)) {
+		return QueuePage{}, invalid("cursor", "This is not a cursor of a list of queues.")
+	}
+	queues, err := s.store.ListQueues(ctx, caller.Account, list.Prefix, string(after), list.Limit+1)
+	if err != nil {
+		return QueuePage{}, err
+	}
+	page := QueuePage{Queues: queues}
+	if len(queues) > list.Limit {
+		page.Queues = queues[:list.Limit]
+		page.Cursor = base64.RawURLEncoding.EncodeToString([]byte(page.Queues[list.Limit-1].Name))
+	}
+	return page, nil
+}
+
+// UpdateQueue sets the given settings and returns the queue as it is then.
+func (s *Service) UpdateQueue(ctx context.Context, caller Caller, name string, change QueueChange) (Queue, error) {
+	if err := validQueueName(name); err != nil {
+		return Queue{}, err
+	}
+	if err := s.validChange(ctx, caller, change); err != nil {
+		return Queue{}, err
+	}
+	queue, err := s.store.UpdateQueue(ctx, caller.Account, name, change.apply)
+	if err != nil {
+		return Queue{}, err
+	}
+	s.announce(Event{QueueID: queue.ID, Changed: true})
+	return queue, nil
+}
+
+// DeleteQueue deletes a queue with all its messages. Open receives on it end with
+// CodeQueueNotFound.
+func (s *Service) DeleteQueue(ctx context.Context, caller Caller, name string) error {
+	if err := validQueueName(name); err != nil {
+		return err
+	}
+	id, err := s.store.DeleteQueue(ctx, caller.Account, name)
+	if err != nil {
+		return err
+	}
+	s.announce(Event{QueueID: id, Changed: true})
+	return nil
+}
+
+// PurgeQueue deletes the messages that were sent before the call and returns their number.
+func (s *Service) PurgeQueue(ctx context.Context, caller Caller, name string) (int64, error) {
+	queue, err := s.GetQueue(ctx, caller, name)
+	if err != nil {
+		return 0, err
+	}
+	return s.store.PurgeQueue(ctx, queue.ID)
+}
+
+// GetQueueStats counts a queue's messages, exactly, at one moment.
+func (s *Service) GetQueueStats(ctx context.Context, caller Caller, name string) (Stats, error) {
+	queue, err := s.GetQueue(ctx, caller, name)
+	if err != nil {
+		return Stats{}, err
+	}
+	return s.store.QueueStats(ctx, queue.ID)
+}
+
+// validChange checks a change, and that its dead-letter queue exists.
+func (s *Service) validChange(ctx context.Context, caller Caller, change QueueChange) error {
+	if err := change.valid(); err != nil {
+		return err
+	}
+	if change.DeadLetter == nil || change.DeadLetter.Queue == "" {
+		return nil
+	}
+	_, err := s.store.GetQueue(ctx, caller.Account, change.DeadLetter.Queue)
+	if ErrorCode(err) == CodeQueueNotFound {
+		return invalid("dead_letter.queue", "The dead-letter queue %q does not exist.", change.DeadLetter.Queue)
+	}
+	return err
+}
+
+// apply sets in q what the change names.
+func (c QueueChange) apply(q *Queue) {
+	set(&q.Settings.VisibilityTimeout, c.VisibilityTimeout)
+	set(&q.Settings.Delay, c.Delay)
+	set(&q.Settings.Retention, c.Retention)
+	set(&q.Settings.ReceiveWait, c.ReceiveWait)
+	set(&q.Settings.MaxMessageSize, c.MaxMessageSize)
+	if c.DeadLetter != nil {
+		q.Settings.DeadLetter = c.DeadLetter
+		if c.DeadLetter.Queue == "" {
+			q.Settings.DeadLetter = nil
+		}
+	}
+	for name, value := range c.Extra {
+		if value == "" {
+			delete(q.Extra, name)
+			continue
+		}
+		if q.Extra == nil {
+			q.Extra = map[string]string{}
+		}
+		q.Extra[name] = value
+	}
+	if c.Tags != nil {
+		q.Tags = maps.Clone(c.Tags)
+	}
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// differs returns the first setting that is given and that q has otherwise, or "".
+// Tags are not compared: SQS does not either.
+func (c QueueChange) differs(q Queue) string {
+	switch {
+	case differ(c.VisibilityTimeout, q.Settings.VisibilityTimeout):
+		return "visibility_timeout"
+	case differ(c.Delay, q.Settings.Delay):
+		return "delay_seconds"
+	case differ(c.Retention, q.Settings.Retention):
+		return "retention_seconds"
+	case differ(c.ReceiveWait, q.Settings.ReceiveWait):
+		return "wait_seconds"
+	case differ(c.MaxMessageSize, q.Settings.MaxMessageSize):
+		return "max_message_size"
+	case c.DeadLetter != nil && !c.DeadLetter.same(q.Settings.DeadLetter):
+		return "dead_letter"
+	}
+	for name, value := range c.Extra {
+		if q.Extra[name] != value {
+			return name
+		}
+	}
+	return ""
+}
+
+func differ[T comparable](wanted *T, has T) bool { return wanted != nil && *wanted != has }
+
+// same tells whether two policies are the same; the zero policy is none.
+func (d *DeadLetter) same(other *DeadLetter) bool {
+	if other == nil {
+		return d.Queue == ""
+	}
+	return d.Queue == other.Queue && d.MaxReceives == other.MaxReceives
+}

@@ -1,0 +1,187 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ReceiveMessages claims up to receive.Max messages, waiting for the first. No
+// message in time is not an error. When ctx ends (the client has gone) what was
+// claimed is released and ctx's error returned.
+func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue string, receive ReceiveMessages) ([]Message, error) {
+	q, err := s.queues.get(ctx, caller.Account, queue)
+	if err != nil {
+		return nil, err
+	}
+	if err := receive.valid(); err != nil {
+		return nil, err
+	}
+	wait := q.Settings.ReceiveWait
+	if receive.Wait != nil {
+		wait = *receive.Wait
+	}
+	var claimed []Claimed
+	if wait == 0 {
+		claimed, err = s.claim(ctx, q, receive)
+	} else {
+		claimed, err = s.poll(ctx, caller, q, receive, wait)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.deliver(q, claimed)
+}
+
+func (r ReceiveMessages) valid() error {
+	if err := validInt("max", r.Max, 1, MaxBatch); err != nil {
+		return err
+	}
+	if r.Wait != nil {
+		if err := validDuration("wait_seconds", *r.Wait, 0, MaxWait); err != nil {
+			return err
+		}
+	}
+	if r.Visibility != nil {
+		return validDuration("visibility_timeout", *r.Visibility, 0, MaxVisibility)
+	}
+	return nil
+}
+
+// poll claims, and sleeps until there may be more, for as long as wait. It serves
+// one incarnation of the queue: it ends when the queue is deleted, and never takes
+// messages of a new queue of the same name.
+func (s *Service) poll(ctx context.Context, caller Caller, q *Queue, receive ReceiveMessages, wait time.Duration) ([]Claimed, error) {
+	waiter := s.hub.Register(q.ID)
+	defer waiter.Close()
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
+	for {
+		claimed, err := s.claim(ctx, q, receive)
+		if err != nil {
+			return nil, err
+		}
+		if len(claimed) > 0 {
+			s.hub.Wake(q.ID, 1) // there may be more, and who else was woken is not known
+			return claimed, nil
+		}
+		if err := s.look(ctx, q); err != nil {
+			return nil, err
+		}
+		select {
+		case <-waiter.C:
+		case <-timeout.C:
+			return nil, nil
+		case <-s.draining:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		now, err := s.queues.get(ctx, caller.Account, q.Name)
+		if err != nil {
+			return nil, err
+		}
+		if now.ID != q.ID {
+			return nil, ErrQueueNotFound(q.Name)
+		}
+		q = now
+	}
+}
+
+// claim takes messages that are visible now.
+func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages) ([]Claimed, error) {
+	want := Claim{Visibility: q.Settings.VisibilityTimeout, Retention: q.Settings.Retention, DeadLetter: q.Settings.DeadLetter}
+	if receive.Visibility != nil {
+		want.Visibility = *receive.Visibility
+	}
+	for !s.isDraining() {
+		o := &op{kind: opClaim, queue: q, claim: &demand{max: receive.Max, want: want}}
+		if err := s.do(ctx, []*op{o}); err != nil {
+			return nil, err
+		}
+		if o.err != nil {
+			return nil, o.failure("receive")
+		}
+		if ctx.Err() != nil {
+			s.release(q, o.claim.got)
+			return nil, ctx.Err()
+		}
+		if !o.claim.more {
+			return o.claim.got, nil
+		}
+	}
+	return nil, nil
+}
+
+// look sets the queue's timer to the moment at which its next message becomes visible.
+func (s *Service) look(ctx context.Context, q *Queue) error {
+	o := &op{kind: opLook, queue: q}
+	if err := s.do(ctx, []*op{o}); err != nil {
+		return err
+	}
+	if o.err != nil {
+		return o.failure("look")
+	}
+	return nil
+}
+
+// deliver seals the receipts of claimed messages. What cannot be delivered is released.
+func (s *Service) deliver(q *Queue, claimed []Claimed) ([]Message, error) {
+	messages := make([]Message, len(claimed))
+	for i, c := range claimed {
+		m, err := c.message()
+		if err != nil {
+			s.release(q, claimed)
+			return nil, err
+		}
+		m.Receipt = s.receipts.seal(receipt{queueID: q.ID, id: c.ID, lease: c.Lease})
+		messages[i] = m
+	}
+	return messages, nil
+}
+
+// message is a stored message as callers see it.
+func (c *Claimed) message() (Message, error) {
+	m := c.Message
+	m.ID = uuid.UUID(c.ID).String()
+	if c.Attributes == nil {
+		return m, nil
+	}
+	if err := json.Unmarshal(c.Attributes, &m.Attributes); err != nil {
+		return Message{}, fmt.Errorf("decode the attributes of message %s: %w", m.ID, err)
+	}
+	return m, nil
+}
+
+// PeekMessages returns a page of a queue's messages and changes none.
+func (s *Service) PeekMessages(ctx context.Context, caller Caller, queue string, peek PeekMessages) (MessagePage, error) {
+	if peek.Limit == 0 {
+		peek.Limit = MaxPeekLimit
+	}
+	if err := validInt("limit", peek.Limit, 1, MaxPeekLimit); err != nil {
+		return MessagePage{}, err
+	}
+	switch peek.State {
+	case "", StateVisible, StateDelayed, StateInFlight:
+	default:
+		return MessagePage{}, invalid("state", "state must be visible, delayed or in_flight.")
+	}
+	q, err := s.GetQueue(ctx, caller, queue)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	found, cursor, err := s.store.PeekMessages(ctx, q, peek)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	page := MessagePage{Messages: make([]Message, len(found)), Cursor: cursor}
+	for i := range found {
+		if page.Messages[i], err = found[i].message(); err != nil {
+			return MessagePage{}, err
+		}
+	}
+	return page, nil
+}

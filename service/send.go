@@ -1,0 +1,141 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"tusq/service/engine"
+)
+
+// SendMessages stores messages: one answer per message, in their order. An error
+// means that none was stored (or, with CodeUnavailable, that it is not known).
+func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string, messages []SendMessage) ([]Sent, error) {
+	q, err := s.queues.get(ctx, caller.Account, queue)
+	if err != nil {
+		return nil, err
+	}
+	if err := validBatch(len(messages), messages); err != nil {
+		return nil, err
+	}
+	sent := make([]Sent, len(messages))
+	ops := make([]*op, 0, len(messages))
+	places := make([]int, 0, len(messages)) // of the ops among the messages
+	for i := range messages {
+		out, err := messages[i].outgoing(q.Settings)
+		if err != nil {
+			sent[i].Err = err
+			continue
+		}
+		ops = append(ops, &op{kind: opSend, queue: q, send: out})
+		places = append(places, i)
+	}
+	if len(ops) == 0 {
+		return sent, nil
+	}
+	if err := s.do(ctx, ops); err != nil {
+		return nil, err
+	}
+	for n, o := range ops {
+		if o.gone {
+			return nil, s.lost(q)
+		}
+		if o.err != nil {
+			sent[places[n]].Err = o.failure("send")
+			continue
+		}
+		sent[places[n]].ID = uuid.UUID(o.send.ID).String()
+	}
+	return sent, wholeFailure(sent)
+}
+
+// validBatch checks the bounds of a whole call.
+func validBatch(items int, messages []SendMessage) error {
+	if items == 0 {
+		return Errorf(CodeBatchEmpty, "The batch has no entries.")
+	}
+	if items > MaxBatch {
+		return Errorf(CodeBatchTooMany, "A call takes at most %d entries; this one has %d.", MaxBatch, items)
+	}
+	size := 0
+	for i := range messages {
+		size += messages[i].size()
+	}
+	if size > MaxBatchBytes {
+		return Errorf(CodeBatchTooLarge, "A call takes at most %d bytes of messages; this one has %d.", MaxBatchBytes, size)
+	}
+	return nil
+}
+
+// outgoing checks a message and makes it ready to be stored.
+func (m *SendMessage) outgoing(settings Settings) (*Outgoing, error) {
+	if err := m.valid(settings.MaxMessageSize); err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make a message id: %w", err)
+	}
+	out := &Outgoing{ID: MessageID(id), Body: m.Body, Delay: settings.Delay, GroupID: m.GroupID, TraceHeader: m.TraceHeader}
+	if m.Delay != nil {
+		out.Delay = *m.Delay
+	}
+	if len(m.Attributes) > 0 {
+		if out.Attributes, err = json.Marshal(m.Attributes); err != nil {
+			return nil, fmt.Errorf("encode attributes: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// failure is an op's error as its caller may be told. The database's refusal of a
+// single item is the caller's matter in no case that is known, so it is internal.
+func (o *op) failure(action string) error {
+	var known *Error
+	switch {
+	case errors.As(o.err, &known):
+		return o.err
+	case errors.Is(o.err, ErrOutcomeUnknown):
+		return &Error{Code: CodeUnavailable, Err: o.err,
+			Message: "The connection to the database was lost; it is not known whether the call took effect."}
+	case errors.Is(o.err, ErrConflict), errors.Is(o.err, context.DeadlineExceeded):
+		return &Error{Code: CodeUnavailable, Message: "The database could not carry this out in time.", Err: o.err}
+	}
+	return fmt.Errorf("%s on queue %d: %w", action, o.queue.ID, o.err)
+}
+
+// wholeFailure is the error of a call whose every message failed for one reason that
+// is not the messages' own.
+func wholeFailure(sent []Sent) error {
+	for _, m := range sent {
+		if m.Err == nil {
+			return nil
+		}
+		if code := ErrorCode(m.Err); code != CodeUnavailable && code != CodeInternal {
+			return nil
+		}
+	}
+	return sent[0].Err
+}
+
+// refused is the error of a call that the engine did not take.
+func (s *Service) refused(err error) error {
+	if errors.Is(err, engine.ErrFull) {
+		return &Error{Code: CodeOverloaded, Message: "Too much is waiting to be stored; try again in a moment.", Err: err}
+	}
+	return &Error{Code: CodeUnavailable, Message: "This replica is shutting down.", Err: err}
+}
+
+// lost is the error of a call on a queue that turned out to be deleted.
+func (s *Service) lost(q *Queue) error {
+	s.queues.forget(q.ID)
+	return ErrQueueNotFound(q.Name)
+}
+
+// ErrQueueNotFound is the error of a call that names a queue that does not exist.
+func ErrQueueNotFound(name string) *Error {
+	return &Error{Code: CodeQueueNotFound, Field: "queue", Message: fmt.Sprintf("The queue %q does not exist.", name)}
+}

@@ -1,0 +1,177 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tusq/service/engine"
+	"tusq/service/maintain"
+	"tusq/service/wake"
+)
+
+// Bounds of the engine.
+const (
+	maxPendingBytes = 64 << 20         // that wait for a flush; more is refused with CodeOverloaded
+	maxFlushBytes   = 8 << 20          // of one flush
+	maxFlushOps     = 2000             // of one flush
+	flushTimeout    = 10 * time.Second // of one flush
+	aloneLoops      = 16               // transactions at a time where nothing is merged
+)
+
+const (
+	checkInterval  = 5 * time.Second        // of the wake-up that makes waiting right when all hints were lost
+	notifyInterval = 5 * time.Millisecond   // at least, between two notifications to the other replicas
+	listenRetry    = 500 * time.Millisecond // before listening again after a lost connection
+	maintainEvery  = 5 * time.Second
+)
+
+// Options of a Service.
+type Options struct {
+	Logger *slog.Logger
+	// NoCoalesce gives each call a transaction of its own. It exists to measure what merging gains.
+	NoCoalesce bool
+}
+
+// Service carries out every call of every dialect. Its methods may be called from
+// any number of goroutines.
+type Service struct {
+	store    Store
+	log      *slog.Logger
+	receipts sealer
+	queues   *queueCache
+	engine   *engine.Loop[*op]
+	hub      *wake.Hub
+	notifier *notifier
+
+	drainOnce sync.Once
+	draining  chan struct{}
+}
+
+// New makes a Service on a migrated database. Its calls are answered while Run runs.
+func New(ctx context.Context, store Store, opts Options) (*Service, error) {
+	key, err := store.ReceiptKey(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load the receipt key: %w", err)
+	}
+	s := &Service{
+		store:    store,
+		log:      opts.Logger,
+		receipts: sealer{key: key},
+		queues:   newQueueCache(store),
+		hub:      wake.NewHub(),
+		notifier: newNotifier(),
+		draining: make(chan struct{}),
+	}
+	s.engine = engine.New(s.engineOptions(opts.NoCoalesce))
+	return s, nil
+}
+
+func (s *Service) engineOptions(alone bool) engine.Options[*op] {
+	opts := engine.Options[*op]{
+		Flush:        s.flush,
+		Done:         s.settleOps,
+		Divisible:    isDivisible,
+		Weight:       (*op).weight,
+		MaxPending:   maxPendingBytes,
+		MaxWeight:    maxFlushBytes,
+		MaxOps:       maxFlushOps,
+		FlushTimeout: flushTimeout,
+		Loops:        1,
+	}
+	if alone {
+		opts.Alone, opts.Loops = true, aloneLoops
+	}
+	return opts
+}
+
+// Run flushes, wakes, notifies, listens and maintains until ctx ends. What was
+// submitted before then is committed and answered.
+func (s *Service) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.engine.Run(ctx) })
+	group.Go(func() error { return s.hub.Run(ctx, checkInterval) })
+	group.Go(func() error { return s.runNotifier(ctx) })
+	group.Go(func() error { return s.runListener(ctx) })
+	group.Go(func() error {
+		return maintain.Run(ctx, s.log, []maintain.Job{
+			{Name: "delete_expired", Every: maintainEvery, Do: s.store.DeleteExpired},
+			{Name: "collect_deleted_queues", Every: maintainEvery, Do: s.store.CollectDeletedQueues},
+		})
+	})
+	return group.Wait()
+}
+
+// Drain begins the end: Ready fails, open receives are answered with nothing at
+// once, and new ones claim nothing. All other calls are served on.
+func (s *Service) Drain() { s.drainOnce.Do(func() { close(s.draining) }) }
+
+// Draining is closed once Drain has been called.
+func (s *Service) Draining() <-chan struct{} { return s.draining }
+
+func (s *Service) isDraining() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ready tells whether calls can be served: nil, or an Error that says why not.
+func (s *Service) Ready(ctx context.Context) error {
+	if s.isDraining() {
+		return Errorf(CodeUnavailable, "This replica is shutting down.")
+	}
+	return s.store.Ping(ctx)
+}
+
+// runListener wakes local waiters for what other replicas notify.
+func (s *Service) runListener(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := s.store.Listen(ctx, s.resync, s.receiveEvent)
+		if ctx.Err() != nil {
+			break
+		}
+		s.log.Warn("listening for other replicas was interrupted; polling meanwhile", "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(listenRetry):
+		}
+	}
+	return nil
+}
+
+// resync makes up for events that were missed while nobody listened.
+func (s *Service) resync() {
+	s.queues.forgetAll()
+	s.hub.WakeAll()
+}
+
+func (s *Service) receiveEvent(e Event) {
+	if e.Changed {
+		s.queues.forget(e.QueueID)
+		s.hub.WakeQueue(e.QueueID)
+	}
+	s.wakeLocal(e)
+}
+
+// announce wakes receivers here and on the other replicas.
+func (s *Service) announce(e Event) {
+	s.receiveEvent(e)
+	s.notifier.add(e)
+}
+
+func (s *Service) wakeLocal(e Event) {
+	switch {
+	case e.Visible == 0:
+	case e.After > 0:
+		s.hub.Schedule(e.QueueID, e.After)
+	default:
+		s.hub.Wake(e.QueueID, e.Visible)
+	}
+}

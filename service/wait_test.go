@@ -1,0 +1,227 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"tusq/internal/pgtest"
+	"tusq/service"
+	"tusq/test/testservice"
+)
+
+const long = 20 * time.Second // a wait that no test is to sit out
+
+// answer is what a receive in the background ends with.
+type answer struct {
+	messages []service.Message
+	err      error
+	took     time.Duration
+}
+
+// wait receives in the background from a replica, and returns once it waits (or has
+// ended already). The result tells of its end.
+func (w *world) wait(ctx context.Context, replica *service.Service, max int) <-chan answer {
+	done := make(chan answer, 1)
+	start := time.Now()
+	queue, err := replica.GetQueue(w.ctx, caller, w.queue)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	before := replica.Waiters(queue.ID)
+	go func() {
+		messages, err := replica.ReceiveMessages(ctx, caller, w.queue, service.ReceiveMessages{Max: max, Wait: new(long)})
+		done <- answer{messages, err, time.Since(start)}
+	}()
+	for replica.Waiters(queue.ID) == before && len(done) == 0 {
+		runtime.Gosched()
+	}
+	return done
+}
+
+func (a answer) mustHave(t *testing.T, n int) {
+	t.Helper()
+	if a.err != nil || len(a.messages) != n || a.took > long/2 {
+		t.Errorf("the waiting receive got %d messages and %v after %v, want %d soon", len(a.messages), a.err, a.took, n)
+	}
+}
+
+func TestWaitingReceiveIsWokenBySends(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	for name, replica := range map[string]*service.Service{"of its own replica": w.Service, "of another replica": w.other} {
+		got := w.wait(w.ctx, replica, 10)
+		w.send("job " + name)
+		(<-got).mustHave(t, 1)
+	}
+}
+
+func TestWaitingReceiveIsWokenByVisibilityZero(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	w.send("job")
+	m := w.one(w.queue)
+	got := w.wait(w.ctx, w.other, 1)
+	if err := w.extend(m.Receipt, 0); err != nil {
+		t.Fatal(err)
+	}
+	(<-got).mustHave(t, 1)
+}
+
+func TestWaitingReceiveEndsWithItsQueue(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	got := w.wait(w.ctx, w.other, 1)
+	if err := w.DeleteQueue(w.ctx, caller, w.queue); err != nil {
+		t.Fatal(err)
+	}
+	w.create(w.queue, service.QueueChange{})
+	w.send("for the new queue")
+	wantCode(t, (<-got).err, service.CodeQueueNotFound)
+	w.one(w.queue)
+}
+
+func TestManyWaitersShareTheMessages(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	const waiters = 50
+	var waiting []<-chan answer
+	for i := range waiters {
+		replica := w.Service
+		if i%2 == 1 {
+			replica = w.other
+		}
+		waiting = append(waiting, w.wait(w.ctx, replica, 1))
+	}
+	bodies := make([]string, waiters)
+	for i := range bodies {
+		bodies[i] = fmt.Sprint(i)
+	}
+	w.send(bodies...)
+	seen := map[string]bool{}
+	for _, got := range waiting {
+		a := <-got
+		a.mustHave(t, 1)
+		for _, m := range a.messages {
+			if seen[m.Body] {
+				t.Errorf("message %s was received twice", m.Body)
+			}
+			seen[m.Body] = true
+		}
+	}
+}
+
+func TestReceiverThatLeavesReleasesItsMessages(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	for range 20 { // the moments of leaving and of claiming meet differently each time
+		ctx, leave := context.WithCancel(w.ctx)
+		got := w.wait(ctx, w.Service, 1)
+		w.send("job")
+		leave()
+		a := <-got
+		if a.err != nil && !errors.Is(a.err, context.Canceled) {
+			t.Fatal(a.err)
+		}
+		for _, m := range a.messages { // it was answered before it left
+			if err := w.ReleaseMessages(w.ctx, caller, w.queue, []string{m.Receipt}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		next := w.receiveFor(w.queue, service.ReceiveMessages{Max: 10, Wait: new(long)})
+		if len(next) != 1 || next[0].ReceiveCount != 1 {
+			t.Fatalf("after its receiver left, the next got %+v", next)
+		}
+		if err := w.delete(w.queue, next[0].Receipt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.wantStats(w.queue, service.Stats{})
+}
+
+func TestReleaseUndoesTheReceive(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	w.send("job")
+	m := w.one(w.queue)
+	if err := w.ReleaseMessages(w.ctx, caller, w.queue, []string{m.Receipt, "garbage"}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantStats(w.queue, service.Stats{Visible: 1})
+	wantCode(t, w.delete(w.queue, m.Receipt), service.CodeReceiptStale)
+	if again := w.one(w.queue); again.ReceiveCount != 1 {
+		t.Errorf("receive count %d, want 1", again.ReceiveCount)
+	}
+}
+
+func TestDrainEndsReceivesAtOnceAndClaimsNoMore(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	draining, staying := testservice.On(t, url, service.Options{}), testservice.On(t, url, service.Options{})
+	w := &world{Service: staying, other: staying, t: t, ctx: t.Context(), queue: "orders"}
+	w.create(w.queue, service.QueueChange{})
+	open := w.wait(t.Context(), draining, 1)
+	draining.Drain()
+	(<-open).mustHave(t, 0)
+	w.send("job")
+	(<-w.wait(t.Context(), draining, 1)).mustHave(t, 0)
+	if err := draining.Ready(t.Context()); service.ErrorCode(err) != service.CodeUnavailable {
+		t.Errorf("a draining replica is ready: %v", err)
+	}
+	if _, err := draining.SendMessages(t.Context(), caller, w.queue, []service.SendMessage{{Body: "still served"}}); err != nil {
+		t.Errorf("send while draining: %v", err)
+	}
+	w.wantStats(w.queue, service.Stats{Visible: 2})
+}
+
+// TestConcurrentReceiversNeverShareAMessage drives two replicas hard: every message is
+// delivered once, and the counts are exact at the end.
+func TestConcurrentReceiversNeverShareAMessage(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	const senders, each = 8, 250
+	var mu sync.Mutex
+	seen := map[string]int{}
+	var producers, consumers sync.WaitGroup
+	for s := range senders {
+		producers.Go(func() {
+			for i := range each {
+				if _, err := w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{{Body: fmt.Sprint(s, "/", i)}}); err != nil {
+					t.Errorf("send: %v", err)
+					return
+				}
+			}
+		})
+	}
+	ctx, stop := context.WithCancel(w.ctx)
+	defer stop()
+	for c := range senders {
+		replica := []*service.Service{w.Service, w.other}[c%2]
+		consumers.Go(func() {
+			for {
+				messages, err := replica.ReceiveMessages(ctx, caller, w.queue, service.ReceiveMessages{Max: 10, Wait: new(2 * time.Second)})
+				if err != nil || len(messages) == 0 {
+					return
+				}
+				receipts := make([]string, len(messages))
+				mu.Lock()
+				for i, m := range messages {
+					seen[m.Body]++
+					receipts[i] = m.Receipt
+				}
+				mu.Unlock()
+				if _, err := replica.DeleteMessages(ctx, caller, w.queue, receipts); err != nil {
+					t.Errorf("delete: %v", err)
+				}
+			}
+		})
+	}
+	producers.Wait()
+	consumers.Wait()
+	if len(seen) != senders*each {
+		t.Errorf("received %d different messages, want %d", len(seen), senders*each)
+	}
+	for body, times := range seen {
+		if times != 1 {
+			t.Errorf("message %s was received %d times", body, times)
+		}
+	}
+	w.wantStats(w.queue, service.Stats{})
+}
