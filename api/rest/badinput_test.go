@@ -1,0 +1,269 @@
+package rest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"tusq/openapi"
+	"tusq/service"
+)
+
+// badInput is a request that must be refused, and how. In a path, {q} stands for a
+// queue that exists and {r} for a receipt of a message in flight.
+type badInput struct {
+	method, path, media, body string
+	status                    int
+	code                      service.Code
+	field                     string
+}
+
+const (
+	badRequest = http.StatusBadRequest
+	notFound   = http.StatusNotFound
+	tooLarge   = http.StatusRequestEntityTooLarge
+	notSpoken  = http.StatusUnsupportedMediaType
+)
+
+var badInputs = []badInput{
+	// Create.
+	{"POST", "/v1/queues", typeJSON, ``, badRequest, service.CodeInvalidRequest, ""},
+	{"POST", "/v1/queues", typeJSON, `{`, badRequest, service.CodeInvalidRequest, ""},
+	{"POST", "/v1/queues", typeJSON, `{}`, badRequest, service.CodeMissingParameter, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","color":"red"}`, badRequest, service.CodeInvalidRequest, "color"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new"}x`, badRequest, service.CodeInvalidRequest, ""},
+	{"POST", "/v1/queues", typeJSON, "{\"name\":\"new\xff\"}", badRequest, service.CodeInvalidRequest, ""},
+	{"POST", "/v1/queues", typeJSON, `{"name":"\ud800"}`, badRequest, service.CodeInvalidRequest, "name"},
+	{"POST", "/v1/queues", "text/plain", `{"name":"new"}`, notSpoken, service.CodeUnsupportedMediaType, ""},
+	{"POST", "/v1/queues", "application/x-www-form-urlencoded", `{"name":"new"}`, notSpoken, service.CodeUnsupportedMediaType, ""},
+	{"POST", "/v1/queues", "nonsense;;", `{"name":"new"}`, notSpoken, service.CodeUnsupportedMediaType, ""},
+	{"POST", "/v1/queues", typeJSON, `{"name":""}`, badRequest, service.CodeInvalidQueueName, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"a b"}`, badRequest, service.CodeInvalidQueueName, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"a\u0000"}`, badRequest, service.CodeInvalidQueueName, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"` + strings.Repeat("a", 81) + `"}`, badRequest, service.CodeInvalidQueueName, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","visibility_timeout":"30"}`, badRequest, service.CodeInvalidRequest, "visibility_timeout"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","visibility_timeout":43201}`, badRequest, service.CodeInvalidParameter, "visibility_timeout"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","visibility_timeout":-1}`, badRequest, service.CodeInvalidParameter, "visibility_timeout"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","delay_seconds":901}`, badRequest, service.CodeInvalidParameter, "delay_seconds"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","retention_seconds":59}`, badRequest, service.CodeInvalidParameter, "retention_seconds"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","retention_seconds":1209601}`, badRequest, service.CodeInvalidParameter, "retention_seconds"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","retention_seconds":9223372036854775807}`, badRequest, service.CodeInvalidParameter, "retention_seconds"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","wait_seconds":21}`, badRequest, service.CodeInvalidParameter, "wait_seconds"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","max_message_size":1023}`, badRequest, service.CodeInvalidParameter, "max_message_size"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","max_message_size":1048577}`, badRequest, service.CodeInvalidParameter, "max_message_size"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","tags":{"":"v"}}`, badRequest, service.CodeInvalidParameter, "tags"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","tags":{"k":"\u0000"}}`, badRequest, service.CodeInvalidParameter, "tags"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","tags":{"k":1}}`, badRequest, service.CodeInvalidRequest, "tags.k"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","dead_letter":{"queue":"{q}"}}`, badRequest, service.CodeMissingParameter, "dead_letter.max_receives"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","dead_letter":{"queue":"","max_receives":0}}`, badRequest, service.CodeInvalidParameter, "dead_letter.queue"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","dead_letter":{"queue":"{q}","max_receives":0}}`, badRequest, service.CodeInvalidParameter, "dead_letter.max_receives"},
+	{"POST", "/v1/queues?name=new", typeJSON, `{"name":"new"}`, badRequest, service.CodeInvalidRequest, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","tags":{"k":"` + strings.Repeat("v", 16<<20) + `"}}`, tooLarge, service.CodeRequestTooLarge, ""},
+
+	// List.
+	{"GET", "/v1/queues?limit=0", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/queues?limit=1001", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/queues?limit=ten", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/queues?limit=", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/queues?limit=1&limit=2", "", "", badRequest, service.CodeInvalidRequest, "limit"},
+	{"GET", "/v1/queues?size=1", "", "", badRequest, service.CodeInvalidRequest, "size"},
+	{"GET", "/v1/queues?prefix=%zz", "", "", badRequest, service.CodeInvalidRequest, ""},
+	{"GET", "/v1/queues?prefix=%00", "", "", badRequest, service.CodeInvalidParameter, "prefix"},
+	{"GET", "/v1/queues?prefix=%ff", "", "", badRequest, service.CodeInvalidParameter, "prefix"},
+	{"GET", "/v1/queues?cursor=%00", "", "", badRequest, service.CodeInvalidParameter, "cursor"},
+	{"GET", "/v1/queues?cursor=forged!", "", "", badRequest, service.CodeInvalidParameter, "cursor"},
+
+	// Get, update, delete, purge, count.
+	{"GET", "/v1/queues/none", "", "", notFound, service.CodeQueueNotFound, "queue"},
+	{"GET", "/v1/queues/a%00b", "", "", badRequest, service.CodeInvalidQueueName, "name"},
+	{"GET", "/v1/queues/%ff", "", "", badRequest, service.CodeInvalidQueueName, "name"},
+	{"GET", "/v1/queues/a%2Fb", "", "", badRequest, service.CodeInvalidQueueName, "name"},
+	{"GET", "/v1/queues/" + strings.Repeat("a", 5000), "", "", badRequest, service.CodeInvalidQueueName, "name"},
+	{"GET", "/v1/queues/{q}?x=1", "", "", badRequest, service.CodeInvalidRequest, "x"},
+	{"PATCH", "/v1/queues/none", typeJSON, `{}`, notFound, service.CodeQueueNotFound, "queue"},
+	{"PATCH", "/v1/queues/{q}", typeJSON, ``, badRequest, service.CodeInvalidRequest, ""},
+	{"PATCH", "/v1/queues/{q}", typeJSON, `{"name":"other"}`, badRequest, service.CodeInvalidRequest, "name"},
+	{"PATCH", "/v1/queues/{q}", typeJSON, `{"wait_seconds":null}`, badRequest, service.CodeInvalidRequest, "wait_seconds"},
+	{"PATCH", "/v1/queues/{q}", typeJSON, `{"visibility_timeout":1,"wait_seconds":99}`, badRequest, service.CodeInvalidParameter, "wait_seconds"},
+	{"PATCH", "/v1/queues/{q}", typeJSON, `{"dead_letter":{"queue":"none","max_receives":1}}`, badRequest, service.CodeInvalidParameter, "dead_letter.queue"},
+	{"PATCH", "/v1/queues/{q}", "application/merge-patch+json", `{}`, notSpoken, service.CodeUnsupportedMediaType, ""},
+	{"DELETE", "/v1/queues/none", "", "", notFound, service.CodeQueueNotFound, "queue"},
+	{"POST", "/v1/queues/none/purge", "", "", notFound, service.CodeQueueNotFound, "queue"},
+	{"POST", "/v1/queues/{q}/purge", typeJSON, `{"all":true}`, badRequest, service.CodeInvalidRequest, "all"},
+	{"POST", "/v1/queues/{q}/purge", "text/plain", `{}`, notSpoken, service.CodeUnsupportedMediaType, ""},
+	{"GET", "/v1/queues/none/stats", "", "", notFound, service.CodeQueueNotFound, "queue"},
+
+	// Send.
+	{"POST", "/v1/queues/none/messages", typeJSON, `{"body":"a"}`, notFound, service.CodeQueueNotFound, "queue"},
+	{"POST", "/v1/queues/none/messages", "text/plain", `a`, notFound, service.CodeQueueNotFound, "queue"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, ``, badRequest, service.CodeInvalidRequest, ""},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{}`, badRequest, service.CodeMissingParameter, "body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":""}`, badRequest, service.CodeMissingParameter, "body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":{"a":1}}`, badRequest, service.CodeInvalidRequest, "body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","Body":"b"}`, badRequest, service.CodeInvalidRequest, "Body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","body":"b"}`, badRequest, service.CodeInvalidRequest, "body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a\u0000"}`, badRequest, service.CodeInvalidMessage, "body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"\uffff"}`, badRequest, service.CodeInvalidMessage, "body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, "{\"body\":\"\xc0\x80\"}", badRequest, service.CodeInvalidRequest, ""},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"\udc00\ud800"}`, badRequest, service.CodeInvalidRequest, "body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","delay_seconds":901}`, badRequest, service.CodeInvalidParameter, "delay_seconds"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","delay_seconds":0.5}`, badRequest, service.CodeInvalidRequest, "delay_seconds"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","group_id":"a b"}`, badRequest, service.CodeInvalidParameter, "group_id"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","attributes":{"n":{"type":"String"}}}`, badRequest, service.CodeMissingParameter, "attributes.n.value"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","attributes":{"n":{"type":"String","value":"\u0000"}}}`, badRequest, service.CodeInvalidMessage, "attributes"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","attributes":{"\u0000":{"type":"String","value":"v"}}}`, badRequest, service.CodeInvalidAttribute, "attributes"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","attributes":{"n":{"type":"Number","value":"one"}}}`, badRequest, service.CodeInvalidAttribute, "attributes"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","attributes":{"n":{"type":"Binary","value":"%"}}}`, badRequest, service.CodeInvalidAttribute, "attributes.n.value"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"messages":[]}`, badRequest, service.CodeBatchEmpty, ""},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"messages":[{"body":"a"}],"body":"b"}`, badRequest, service.CodeInvalidRequest, "messages"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"messages":[{"body":"a"},{}]}`, badRequest, service.CodeMissingParameter, "messages[1].body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"messages":[{"body":"a"},{"body":"b","attributes":{"n":{"type":"Binary","value":"%"}}}]}`, badRequest, service.CodeInvalidAttribute, "messages[1].attributes.n.value"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"messages":[{"body":"a"}` + strings.Repeat(`,{"body":"a"}`, 1000) + `]}`, badRequest, service.CodeBatchTooMany, "messages[1000]"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"messages":[{"body":"a"}` + strings.Repeat(`,{"body":"`+strings.Repeat("a", 1<<20)+`"}`, 9) + `]}`, tooLarge, service.CodeBatchTooLarge, ""},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"` + strings.Repeat("a", 1<<20+1) + `"}`, tooLarge, service.CodeMessageTooLarge, "body"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"` + strings.Repeat("a", 16<<20) + `"}`, tooLarge, service.CodeRequestTooLarge, ""},
+	{"POST", "/v1/queues/{q}/messages?delay_seconds=1", typeJSON, `{"body":"a"}`, badRequest, service.CodeInvalidRequest, "delay_seconds"},
+	{"POST", "/v1/queues/{q}/messages?delay_seconds=x", "text/plain", `a`, badRequest, service.CodeInvalidParameter, "delay_seconds"},
+	{"POST", "/v1/queues/{q}/messages?delay_seconds=-1", "text/plain", `a`, badRequest, service.CodeInvalidParameter, "delay_seconds"},
+	{"POST", "/v1/queues/{q}/messages", "text/plain", ``, badRequest, service.CodeMissingParameter, "body"},
+	{"POST", "/v1/queues/{q}/messages", "text/plain", "a\x00", badRequest, service.CodeInvalidMessage, "body"},
+	{"POST", "/v1/queues/{q}/messages", "text/plain", "a\xff", badRequest, service.CodeInvalidMessage, "body"},
+	{"POST", "/v1/queues/{q}/messages", "text/plain", strings.Repeat("a", 1<<20+1), tooLarge, service.CodeMessageTooLarge, "body"},
+	{"POST", "/v1/queues/{q}/messages", "text/plain; charset=latin1", `a`, notSpoken, service.CodeUnsupportedMediaType, ""},
+	{"POST", "/v1/queues/{q}/messages", "text/html", `a`, notSpoken, service.CodeUnsupportedMediaType, ""},
+
+	// Receive.
+	{"POST", "/v1/queues/none/messages/receive", "", "", notFound, service.CodeQueueNotFound, "queue"},
+	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"max":0}`, badRequest, service.CodeInvalidParameter, "max"},
+	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"max":1001}`, badRequest, service.CodeInvalidParameter, "max"},
+	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"wait_seconds":61}`, badRequest, service.CodeInvalidParameter, "wait_seconds"},
+	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"visibility_timeout":43201}`, badRequest, service.CodeInvalidParameter, "visibility_timeout"},
+	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"visibility_timeout":-9223372036854775808}`, badRequest, service.CodeInvalidParameter, "visibility_timeout"},
+	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"limit":1}`, badRequest, service.CodeInvalidRequest, "limit"},
+	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `[]`, badRequest, service.CodeInvalidRequest, ""},
+	{"POST", "/v1/queues/{q}/messages/receive", "text/plain", `{}`, notSpoken, service.CodeUnsupportedMediaType, ""},
+	{"POST", "/v1/queues/{q}/messages/receive?max=1", "", "", badRequest, service.CodeInvalidRequest, "max"},
+
+	// Peek.
+	{"GET", "/v1/queues/none/messages", "", "", notFound, service.CodeQueueNotFound, "queue"},
+	{"GET", "/v1/queues/{q}/messages?state=gone", "", "", badRequest, service.CodeInvalidParameter, "state"},
+	{"GET", "/v1/queues/{q}/messages?limit=101", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/queues/{q}/messages?limit=-1", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/queues/{q}/messages?cursor=%00", "", "", badRequest, service.CodeInvalidParameter, "cursor"},
+	{"GET", "/v1/queues/{q}/messages?cursor=forged!", "", "", badRequest, service.CodeInvalidParameter, "cursor"},
+
+	// Delete and extend.
+	{"DELETE", "/v1/queues/none/messages/{r}", "", "", notFound, service.CodeQueueNotFound, "queue"},
+	{"DELETE", "/v1/queues/{q}/messages/forged", "", "", badRequest, service.CodeReceiptInvalid, "receipt"},
+	{"DELETE", "/v1/queues/{q}/messages/%00", "", "", badRequest, service.CodeReceiptInvalid, "receipt"},
+	{"DELETE", "/v1/queues/{q}/messages/{r}A", "", "", badRequest, service.CodeReceiptInvalid, "receipt"},
+	{"PATCH", "/v1/queues/none/messages/{r}", typeJSON, `{"visibility_timeout":0}`, notFound, service.CodeQueueNotFound, "queue"},
+	{"PATCH", "/v1/queues/{q}/messages/{r}", typeJSON, `{}`, badRequest, service.CodeMissingParameter, "visibility_timeout"},
+	{"PATCH", "/v1/queues/{q}/messages/{r}", typeJSON, `{"visibility_timeout":43201}`, badRequest, service.CodeInvalidParameter, "visibility_timeout"},
+	{"PATCH", "/v1/queues/{q}/messages/{r}", typeJSON, `{"visibility_timeout":-1}`, badRequest, service.CodeInvalidParameter, "visibility_timeout"},
+	{"PATCH", "/v1/queues/{q}/messages/{r}", "text/plain", `0`, notSpoken, service.CodeUnsupportedMediaType, ""},
+	{"PATCH", "/v1/queues/{q}/messages/forged", typeJSON, `{"visibility_timeout":0}`, badRequest, service.CodeReceiptInvalid, "receipt"},
+	{"POST", "/v1/queues/none/messages/delete", typeJSON, `{"receipts":["{r}"]}`, notFound, service.CodeQueueNotFound, "queue"},
+	{"POST", "/v1/queues/{q}/messages/delete", typeJSON, `{}`, badRequest, service.CodeMissingParameter, "receipts"},
+	{"POST", "/v1/queues/{q}/messages/delete", typeJSON, `{"receipts":[]}`, badRequest, service.CodeBatchEmpty, ""},
+	{"POST", "/v1/queues/{q}/messages/delete", typeJSON, `{"receipts":["{r}",1]}`, badRequest, service.CodeInvalidRequest, "receipts[1]"},
+	{"POST", "/v1/queues/{q}/messages/delete", typeJSON, `{"receipts":["{r}"` + strings.Repeat(`,"x"`, 1000) + `]}`, badRequest, service.CodeBatchTooMany, "receipts[1000]"},
+	{"POST", "/v1/queues/none/messages/visibility", typeJSON, `{"messages":[{"receipt":"{r}","visibility_timeout":0}]}`, notFound, service.CodeQueueNotFound, "queue"},
+	{"POST", "/v1/queues/{q}/messages/visibility", typeJSON, `{"messages":[]}`, badRequest, service.CodeBatchEmpty, ""},
+	{"POST", "/v1/queues/{q}/messages/visibility", typeJSON, `{"messages":[{"receipt":"{r}"}]}`, badRequest, service.CodeMissingParameter, "messages[0].visibility_timeout"},
+	{"POST", "/v1/queues/{q}/messages/visibility", typeJSON, `{"messages":[{"receipt":"{r}","visibility_timeout":0},{}]}`, badRequest, service.CodeMissingParameter, "messages[1].receipt"},
+
+	// Routes.
+	{"GET", "/v1", "", "", notFound, service.CodeRouteNotFound, ""},
+	{"GET", "/v1/queues/", "", "", notFound, service.CodeRouteNotFound, ""},
+	{"GET", "/v1/queues//messages", "", "", badRequest, service.CodeInvalidQueueName, "name"},
+	{"GET", "/v2/queues", "", "", notFound, service.CodeRouteNotFound, ""},
+	{"GET", "/v1/queues/{q}/messages/{r}/body", "", "", notFound, service.CodeRouteNotFound, ""},
+}
+
+// Every bad request is refused with the right problem, and changes nothing.
+func TestBadInput(t *testing.T) {
+	s := setup(t)
+	path := s.createQueue("orders")
+	s.sendMessage(path, "in flight")
+	receipt := s.receiveOne(path, `{"visibility_timeout":600}`).text("receipt")
+	s.sendMessage(path, "visible")
+	before := s.state(path)
+
+	fill := strings.NewReplacer("{q}", "orders", "{r}", receipt)
+	for _, test := range badInputs {
+		answer := s.send(test.method, fill.Replace(test.path), test.media, fill.Replace(test.body))
+		problem := answer.wantProblem(test.status, test.code)
+		if problem.text("field") != test.field {
+			t.Errorf("the field is %q, want %q: %s", problem.text("field"), test.field, answer.body)
+		}
+		if t.Failed() {
+			t.Fatalf("after %s %.100s %.100s", test.method, test.path, test.body)
+		}
+	}
+	wantEqual(t, s.state(path), before)
+}
+
+// state is all that can be seen of the queues and of one queue's messages.
+func (s *server) state(path string) value {
+	s.t.Helper()
+	return value{
+		"queues":   s.call("GET", "/v1/queues", "").want(http.StatusOK),
+		"messages": s.call("GET", path+"/messages", "").want(http.StatusOK),
+		"stats":    s.call("GET", path+"/stats", "").want(http.StatusOK),
+	}
+}
+
+// The table of bad input has something for every operation of the specification.
+func TestBadInputCoversEveryOperation(t *testing.T) {
+	t.Parallel()
+	covered := map[string]bool{}
+	for _, test := range badInputs {
+		path, _, _ := strings.Cut(test.path, "?")
+		parts := strings.Split(path, "/")
+		if len(parts) > 3 {
+			parts[3] = "{queue}"
+		}
+		if len(parts) > 5 && (test.method == "DELETE" || test.method == "PATCH") {
+			parts[5] = "{receipt}"
+		}
+		covered[strings.ToLower(test.method)+" "+strings.Join(parts, "/")] = true
+	}
+	var specification struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(openapi.JSON, &specification); err != nil {
+		t.Fatal(err)
+	}
+	for path, operations := range specification.Paths {
+		for method := range operations {
+			if !covered[method+" "+path] {
+				t.Errorf("no bad input for %s %s", method, path)
+			}
+		}
+	}
+}
+
+// Methods that a path does not have are refused with those that it has.
+func TestMethodNotAllowed(t *testing.T) {
+	s := setup(t)
+	for _, test := range []struct{ method, path, allow string }{
+		{"PUT", "/v1/queues", "GET, POST"},
+		{"OPTIONS", "/v1/queues/orders", "GET, PATCH, DELETE"},
+		{"TRACE", "/v1/queues/orders/messages/receive", "POST, PATCH, DELETE"},
+		{"BREW", "/v1/queues/orders/purge", "POST"},
+		{"POST", "/v1/queues/orders/messages/x", "PATCH, DELETE"},
+		{"POST", "/livez", "GET"},
+		{"PUT", "/", "GET, POST"},
+	} {
+		answer := s.send(test.method, test.path, "", "")
+		answer.wantProblem(http.StatusMethodNotAllowed, service.CodeMethodNotAllowed)
+		if got := answer.header.Get("Allow"); got != test.allow {
+			t.Errorf("%s %s: Allow is %q, want %q", test.method, test.path, got, test.allow)
+		}
+	}
+	if head := s.send("HEAD", "/v1/queues", "", ""); head.status != http.StatusMethodNotAllowed || head.header.Get("Allow") == "" {
+		t.Errorf("HEAD: %d, Allow %q", head.status, head.header.Get("Allow"))
+	}
+}

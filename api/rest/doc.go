@@ -1,0 +1,20 @@
+// Package rest is tusq's own HTTP dialect: JSON in snake_case, RFC 3339 times,
+// whole seconds, problem+json errors with a machine-readable code. A handler
+// decodes, calls one method of the service, and encodes.
+//
+// The annotations here and at the handlers are the source of the OpenAPI
+// specification: `go generate ./openapi` writes it.
+//
+//	@title			tusq
+//	@version		1
+//	@description	A message queue service over PostgreSQL.
+//	@description
+//	@description	A message is sent to a queue, received from it, and deleted by its receipt. A received message belongs to its receiver until the visibility timeout ends; then it can be received again. Delivery is at least once.
+//	@description
+//	@description	Durations are whole seconds, times are RFC 3339 in UTC. Unknown fields, wrong types and unknown query parameters are refused. Every error is a problem with a machine-readable `code`; 503 names the seconds to wait in `Retry-After`. Calls on many messages answer 200 with one result for each, in their order.
+//	@BasePath		/
+//	@tag.name		queues
+//	@tag.description	Queues and their settings.
+//	@tag.name		messages
+//	@tag.description	Sending, receiving, settling and looking at messages.
+package rest

@@ -1,0 +1,164 @@
+package rest
+
+import "time"
+
+// Queue is a queue with its settings.
+type Queue struct {
+	Name              string            `json:"name" validate:"required" minLength:"1" maxLength:"80" example:"orders"`
+	VisibilityTimeout int               `json:"visibility_timeout" validate:"required" minimum:"0" maximum:"43200" example:"30"`         // seconds that a received message stays invisible, where the receive names none
+	DelaySeconds      int               `json:"delay_seconds" validate:"required" minimum:"0" maximum:"900" example:"0"`                 // seconds before a sent message becomes visible, where the message names none
+	RetentionSeconds  int               `json:"retention_seconds" validate:"required" minimum:"60" maximum:"1209600" example:"345600"`   // seconds from the send until a message expires
+	WaitSeconds       int               `json:"wait_seconds" validate:"required" minimum:"0" maximum:"20" example:"0"`                   // seconds that a receive waits for the first message, where it names none
+	MaxMessageSize    int               `json:"max_message_size" validate:"required" minimum:"1024" maximum:"1048576" example:"1048576"` // bytes of a message's body and attributes
+	DeadLetter        *DeadLetter       `json:"dead_letter,omitempty"`                                                                   // absent: messages are delivered until they expire
+	Tags              map[string]string `json:"tags,omitempty" example:"team:billing"`                                                   // absent: none
+	CreatedAt         time.Time         `json:"created_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+	UpdatedAt         time.Time         `json:"updated_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+}
+
+// DeadLetter says where a message goes that was received too often.
+type DeadLetter struct {
+	Queue       string `json:"queue" validate:"required" minLength:"1" maxLength:"80" example:"orders-dead"` // a queue that exists
+	MaxReceives int    `json:"max_receives" validate:"required" minimum:"1" maximum:"1000" example:"5"`      // the receive after this many moves the message
+}
+
+// CreateQueue asks for a queue. Settings that are absent get their defaults.
+type CreateQueue struct {
+	Name string `json:"name" validate:"required" minLength:"1" maxLength:"80" example:"orders"` // A-Z a-z 0-9 _ -
+	QueueSettings
+}
+
+// QueueSettings are settings to set. Those that are absent stay as they are.
+type QueueSettings struct {
+	VisibilityTimeout *int              `json:"visibility_timeout" minimum:"0" maximum:"43200" example:"30"`         // seconds that a received message stays invisible, where the receive names none
+	DelaySeconds      *int              `json:"delay_seconds" minimum:"0" maximum:"900" example:"0"`                 // seconds before a sent message becomes visible, where the message names none
+	RetentionSeconds  *int              `json:"retention_seconds" minimum:"60" maximum:"1209600" example:"345600"`   // seconds from the send until a message expires
+	WaitSeconds       *int              `json:"wait_seconds" minimum:"0" maximum:"20" example:"0"`                   // seconds that a receive waits for the first message, where it names none
+	MaxMessageSize    *int              `json:"max_message_size" minimum:"1024" maximum:"1048576" example:"1048576"` // bytes of a message's body and attributes
+	DeadLetter        **DeadLetter      `json:"dead_letter" extensions:"x-nullable"`                                 // null removes it
+	Tags              map[string]string `json:"tags" example:"team:billing"`                                         // replaces all tags
+}
+
+// QueuePage is one page of queues, in the order of their names.
+type QueuePage struct {
+	Queues []Queue `json:"queues" validate:"required"`
+	Cursor string  `json:"cursor,omitempty"` // of the next page; absent on the last
+}
+
+// QueueStats are exact counts of a queue's messages at one moment.
+type QueueStats struct {
+	Visible  int64 `json:"visible" validate:"required" minimum:"0" format:"int64" example:"12"`  // may be received now
+	InFlight int64 `json:"in_flight" validate:"required" minimum:"0" format:"int64" example:"3"` // received, neither deleted nor timed out
+	Delayed  int64 `json:"delayed" validate:"required" minimum:"0" format:"int64" example:"0"`   // sent, not yet visible
+	Total    int64 `json:"total" validate:"required" minimum:"0" format:"int64" example:"15"`
+}
+
+// Purged tells how many messages a purge deleted.
+type Purged struct {
+	Purged int64 `json:"purged" validate:"required" minimum:"0" format:"int64" example:"15"`
+}
+
+// Attribute is a typed value beside a message's body.
+type Attribute struct {
+	Type  string `json:"type" validate:"required" maxLength:"256" example:"String"` // String, Number or Binary, with an optional ".label"
+	Value string `json:"value" validate:"required" example:"red"`                   // of Binary: in base64
+}
+
+// SendMessage is one message to send.
+type SendMessage struct {
+	Body         string               `json:"body" validate:"required" minLength:"1" maxLength:"1048576" example:"hello"`
+	DelaySeconds *int                 `json:"delay_seconds" minimum:"0" maximum:"900" example:"5"` // seconds before it becomes visible; absent: the queue's
+	Attributes   map[string]Attribute `json:"attributes"`                                          // at most 10
+	GroupID      string               `json:"group_id" maxLength:"128" example:"customer-7"`       // a tag of the sender's
+}
+
+// SendMessages are many messages to send, 8 MiB together at most. A send's body is
+// this or a SendMessage (see sendRequest).
+type SendMessages struct {
+	Messages []SendMessage `json:"messages" validate:"required,min=1,max=1000"`
+}
+
+// Sent is the answer to one message that was sent.
+type Sent struct {
+	ID string `json:"id" validate:"required" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
+}
+
+// SendResult is the answer to one of many messages: an id, or why it was not sent.
+type SendResult struct {
+	ID    string     `json:"id,omitempty" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
+	Error *ItemError `json:"error,omitempty"`
+}
+
+// SendResults hold one result for each message, in their order.
+type SendResults struct {
+	Results []SendResult `json:"results" validate:"required"`
+}
+
+// ReceiveMessages asks for messages.
+type ReceiveMessages struct {
+	Max               *int `json:"max" minimum:"1" maximum:"1000" default:"1" example:"10"`     // messages at most
+	WaitSeconds       *int `json:"wait_seconds" minimum:"0" maximum:"60" example:"20"`          // seconds to wait for the first message; absent: the queue's
+	VisibilityTimeout *int `json:"visibility_timeout" minimum:"0" maximum:"43200" example:"30"` // seconds that the messages stay invisible; absent: the queue's
+}
+
+// Message is a message as it is now.
+type Message struct {
+	ID               string               `json:"id" validate:"required" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
+	Body             string               `json:"body" validate:"required" example:"hello"`
+	Attributes       map[string]Attribute `json:"attributes,omitempty"`                          // absent: none
+	GroupID          string               `json:"group_id,omitempty" example:"customer-7"`       // absent: none
+	DeadLetterSource string               `json:"dead_letter_source,omitempty" example:"orders"` // the queue that it was moved from
+	State            string               `json:"state" validate:"required" enums:"visible,delayed,in_flight" example:"in_flight"`
+	ReceiveCount     int                  `json:"receive_count" validate:"required" minimum:"0" example:"1"` // how often it was received, this receive included
+	SentAt           time.Time            `json:"sent_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+	FirstReceivedAt  time.Time            `json:"first_received_at,omitzero" format:"date-time" example:"2026-01-02T15:04:06.123456Z"`     // absent: never received
+	VisibleAt        time.Time            `json:"visible_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:36.123456Z"` // when it is or was to be seen (again)
+}
+
+// ReceivedMessage is a message in flight with the receipt to settle it by.
+type ReceivedMessage struct {
+	Receipt string `json:"receipt" validate:"required" example:"AQID-receipt"`
+	Message
+}
+
+// ReceivedMessages are what a receive got; none, where there were none in time.
+type ReceivedMessages struct {
+	Messages []ReceivedMessage `json:"messages" validate:"required"`
+}
+
+// MessagePage is one page of messages, oldest first.
+type MessagePage struct {
+	Messages []Message `json:"messages" validate:"required"`
+	Cursor   string    `json:"cursor,omitempty"` // of the next page; absent on the last
+}
+
+// DeleteMessages names received messages to delete.
+type DeleteMessages struct {
+	Receipts []string `json:"receipts" validate:"required,min=1,max=1000"`
+}
+
+// ExtendMessage says how long a received message is to stay invisible.
+type ExtendMessage struct {
+	VisibilityTimeout int `json:"visibility_timeout" validate:"required" minimum:"0" maximum:"43200" example:"60"` // seconds from now; 0 makes it visible at once
+}
+
+// ExtendMessages says how long received messages are to stay invisible.
+type ExtendMessages struct {
+	Messages []ExtendVisibility `json:"messages" validate:"required,min=1,max=1000"`
+}
+
+// ExtendVisibility is ExtendMessage with the receipt of its message.
+type ExtendVisibility struct {
+	Receipt string `json:"receipt" validate:"required" example:"AQID-receipt"`
+	ExtendMessage
+}
+
+// Result is the answer to one of many receipts: empty, or why it failed.
+type Result struct {
+	Error *ItemError `json:"error,omitempty"`
+}
+
+// Results hold one result for each receipt, in their order.
+type Results struct {
+	Results []Result `json:"results" validate:"required"`
+}

@@ -1,0 +1,107 @@
+// Package api is tusq's HTTP face: the route tree, the middleware around it, and
+// the routes for operation. The dialects behind it only translate.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"tusq/api/auth"
+	"tusq/api/rest"
+	"tusq/internal/telemetry"
+	"tusq/service"
+)
+
+// Limits of one request's body, and of all that are held at a time where Options
+// names no other, in bytes. Escapes make JSON up to six times as long as its text.
+const (
+	MaxBodyREST             = 16 << 20
+	MaxBodySQS              = 8 << 20
+	DefaultMaxBytesInFlight = 256 << 20
+)
+
+// Options are what the router connects.
+type Options struct {
+	Service          *service.Service
+	Logger           *slog.Logger
+	Metrics          *telemetry.Metrics
+	Account          string       // of every caller, 12 digits: authentication is off
+	SQS              http.Handler // Amazon SQS's dialect; may be an ErrorWriter
+	Console          http.Handler // serves /console and all below; may be an ErrorWriter
+	MaxBytesInFlight int64        // bytes of request bodies held at a time; 0: DefaultMaxBytesInFlight
+}
+
+// ErrorWriter is a dialect's handler that has its own form for the errors that
+// the middleware finds, with Retry-After where trying again helps. The others'
+// errors are REST's problems.
+type ErrorWriter interface {
+	WriteError(w http.ResponseWriter, r *http.Request, err error)
+}
+
+// NewRouter returns the handler of every route.
+func NewRouter(o Options) http.Handler {
+	m := newMiddleware(o)
+	authenticate := auth.Off(o.Account)
+	toSQS := dialect{name: "sqs", maxBody: MaxBodySQS, writeError: errorWriter(o.SQS)}
+	toREST := dialect{name: "rest", maxBody: MaxBodyREST, writeError: rest.WriteError}
+	toConsole := dialect{name: "web", maxBody: MaxBodyREST, writeError: errorWriter(o.Console)}
+	toOps := dialect{name: "ops", maxBody: 0, writeError: rest.WriteError}
+
+	r := chi.NewRouter()
+	r.Use(m.observe)
+	r.NotFound(rest.NotFound)
+	r.MethodNotAllowed(rest.MethodNotAllowed)
+
+	r.Route("/v1", func(r chi.Router) {
+		r.Use(m.enter(toREST)...)
+		r.Use(authenticate)
+		rest.Routes(r, o.Service)
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(m.enter(toSQS)...)
+		r.Use(authenticate)
+		r.Post("/", o.SQS.ServeHTTP)
+		r.Get("/", consoleForBrowsers(o.SQS))
+		r.Handle("/{account:[0-9]{12}}/{queue}", o.SQS)
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(m.enter(toConsole)...)
+		r.Use(authenticate)
+		r.Handle("/console", o.Console)
+		r.Handle("/console/*", o.Console)
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(m.enter(toOps)...)
+		r.Get("/livez", operation("livez", livez))
+		r.Get("/readyz", operation("readyz", readyz(o.Service)))
+		r.Get("/metrics", operation("metrics", o.Metrics.Handler().ServeHTTP))
+		r.Get("/openapi.json", operation("openapi", serveSpecification))
+		r.Get("/docs", operation("docs", serveDocs))
+		r.Get("/docs/{asset}", operation("docs", serveDocsAsset))
+	})
+	return r
+}
+
+// errorWriter returns how errors are written for requests to handler.
+func errorWriter(handler http.Handler) writeError {
+	if own, ok := handler.(ErrorWriter); ok {
+		return own.WriteError
+	}
+	return rest.WriteError
+}
+
+// consoleForBrowsers sends a person's browser to the console, and leaves all other
+// requests, such as an action in a query string, to next.
+func consoleForBrowsers(next http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "" && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			telemetry.SetAction(r.Context(), "home")
+			http.Redirect(w, r, "/console", http.StatusFound)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}
+}

@@ -1,0 +1,77 @@
+// Package telemetry holds what the process tells about itself: its metrics, and
+// the record of each HTTP request that the log, the metrics and the answers share.
+package telemetry
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics are the process's metrics, built once. Every label's values are a
+// closed list: no label carries what a caller wrote.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	Requests      *prometheus.CounterVec   // by dialect, action and status class ("2xx")
+	Duration      *prometheus.HistogramVec // seconds by dialect and action; a receive's includes its wait
+	InFlight      *prometheus.GaugeVec     // requests being served, long polls included, by dialect
+	BytesInFlight prometheus.Gauge         // bytes of request bodies that are held
+	Overloaded    prometheus.Counter       // requests refused because too many bytes were held
+}
+
+// durationBuckets reach from a coalesced commit to the longest wait of a receive.
+var durationBuckets = []float64{
+	0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60,
+}
+
+// New makes the metrics with a registry of their own.
+func New() *Metrics {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	factory := promauto.With(registry)
+	return &Metrics{
+		registry: registry,
+		Requests: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "tusq_http_requests_total",
+			Help: "HTTP requests answered.",
+		}, []string{"dialect", "action", "status"}),
+		Duration: factory.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "tusq_http_request_duration_seconds",
+			Help:    "Time from a request's header to the end of its answer; a receive's includes its wait.",
+			Buckets: durationBuckets,
+		}, []string{"dialect", "action"}),
+		InFlight: factory.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tusq_http_requests_in_flight",
+			Help: "HTTP requests being served, long polls included.",
+		}, []string{"dialect"}),
+		BytesInFlight: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "tusq_http_request_bytes_in_flight",
+			Help: "Bytes of request bodies that are reserved or held.",
+		}),
+		Overloaded: factory.NewCounter(prometheus.CounterOpts{
+			Name: "tusq_http_requests_overloaded_total",
+			Help: "HTTP requests refused because too many bytes were in flight.",
+		}),
+	}
+}
+
+// Handler serves the metrics in the formats that Prometheus reads.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// Observe counts one answered request.
+func (m *Metrics) Observe(request *Request, status int, duration time.Duration) {
+	class := strconv.Itoa(status/100) + "xx"
+	m.Requests.WithLabelValues(request.Dialect, request.Action, class).Inc()
+	m.Duration.WithLabelValues(request.Dialect, request.Action).Observe(duration.Seconds())
+}

@@ -1,0 +1,49 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	m := New()
+	m.Observe(&Request{Dialect: "rest", Action: "sendMessages"}, 201, 3*time.Millisecond)
+	answer := httptest.NewRecorder()
+	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`tusq_http_requests_total{action="sendMessages",dialect="rest",status="2xx"} 1`,
+		`tusq_http_request_duration_seconds_bucket{action="sendMessages",dialect="rest",le="0.005"} 1`,
+		`tusq_http_request_duration_seconds_bucket{action="sendMessages",dialect="rest",le="0.0025"} 0`,
+		"tusq_http_requests_in_flight 0", "go_goroutines ", "process_open_fds ",
+	} {
+		if !strings.Contains(answer.Body.String(), line) {
+			t.Errorf("the metrics have not %q", line)
+		}
+	}
+}
+
+func TestRequest(t *testing.T) {
+	t.Parallel()
+	request := &Request{ID: "id"}
+	ctx := WithRequest(context.Background(), request)
+	first := errors.New("first")
+	SetAction(ctx, "act")
+	SetQueue(ctx, strings.Repeat("é", 60))
+	SetError(ctx, first)
+	SetError(ctx, errors.New("second"))
+	if RequestID(ctx) != "id" || request.Action != "act" || request.Err != first {
+		t.Errorf("got %+v", request)
+	}
+	if len(request.Queue) > maxQueueLogged || !utf8.ValidString(request.Queue) {
+		t.Errorf("the queue is logged as %q", request.Queue)
+	}
+	if RequestID(context.Background()) != "" {
+		t.Error("there is a request outside of requests")
+	}
+}
