@@ -1,0 +1,116 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+
+	"tusq/api/auth"
+	"tusq/service"
+)
+
+type queueView struct {
+	Queue    service.Queue
+	Counts   countsView
+	Filters  []filter
+	Messages []messageRow
+	State    service.State
+	Paged    bool   // not the first page of messages
+	Next     string // address of the next page; empty on the last
+	Send     sendView
+}
+
+// countsView is the part of the page that is polled.
+type countsView struct {
+	service.Stats
+	Live string // where to ask for the next state, given this one
+}
+
+// filter is a link that shows the messages of one state.
+type filter struct {
+	Label   string
+	URL     string
+	Current bool
+}
+
+func (c *console) getQueue(w http.ResponseWriter, r *http.Request) error {
+	ctx, caller, name := r.Context(), auth.Caller(r.Context()), r.PathValue("queue")
+	queue, err := c.svc.GetQueue(ctx, caller, name)
+	if err != nil {
+		return err
+	}
+	counts, err := c.svc.GetQueueStats(ctx, caller, name)
+	if err != nil {
+		return err
+	}
+	peek := readPeek(r)
+	messages, err := c.svc.PeekMessages(ctx, caller, name, peek)
+	if err != nil {
+		return err
+	}
+	page := queueView{
+		Queue:    queue,
+		Counts:   newCounts(name, counts),
+		Filters:  filters(name, peek.State),
+		Messages: newMessageRows(name, messages.Messages, peek),
+		State:    peek.State,
+		Paged:    peek.Cursor != "",
+		Send:     sendView{Queue: name},
+	}
+	if messages.Cursor != "" {
+		page.Next = withQuery(queueURL(name), "state", string(peek.State), "cursor", messages.Cursor)
+	}
+	return c.render(w, view{Template: "queue", Title: name, Notice: notice(r), Page: page})
+}
+
+// liveQueue answers the queue page's poll: the counts, or nothing (204) where they are as the page has them.
+func (c *console) liveQueue(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("queue")
+	counts, err := c.svc.GetQueueStats(r.Context(), auth.Caller(r.Context()), name)
+	if err != nil {
+		return err
+	}
+	if r.FormValue("seen") == fingerprint(counts) {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return c.renderPart(w, "counts", newCounts(name, counts))
+}
+
+func newCounts(name string, counts service.Stats) countsView {
+	return countsView{Stats: counts, Live: withQuery(liveURL(name), "seen", fingerprint(counts))}
+}
+
+func filters(name string, current service.State) []filter {
+	states := []struct {
+		label string
+		state service.State
+	}{
+		{"All", ""}, {"Visible", service.StateVisible}, {"In flight", service.StateInFlight}, {"Delayed", service.StateDelayed},
+	}
+	links := make([]filter, len(states))
+	for i, s := range states {
+		address := withQuery(queueURL(name), "state", string(s.state))
+		links[i] = filter{Label: s.label, URL: address, Current: s.state == current}
+	}
+	return links
+}
+
+// notice says what the form has done that led to this page. The texts are fixed:
+// an address made by someone else cannot put words here.
+func notice(r *http.Request) string {
+	switch r.FormValue("done") {
+	case "created":
+		return "The queue was created."
+	case "existed":
+		return "The queue existed already, with these settings."
+	case "deleted":
+		return "The queue was deleted."
+	case "sent":
+		return "The message was sent."
+	case "purged":
+		if n, err := strconv.ParseInt(r.FormValue("n"), 10, 64); err == nil && n >= 0 {
+			return "Messages purged: " + formatCount(n) + "."
+		}
+	}
+	return ""
+}
