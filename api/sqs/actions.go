@@ -1,0 +1,63 @@
+package sqs
+
+import "context"
+
+// action is an action of the API: the input that a codec fills in, and what runs
+// on it. The zero action is one that is not served.
+type action struct {
+	input func() any
+	run   func(ctx context.Context, c *call, input any) (any, error)
+}
+
+// actions are all that the API has.
+var actions = map[string]action{
+	"AddPermission":                {},
+	"CancelMessageMoveTask":        {},
+	"ChangeMessageVisibility":      serve((*call).changeMessageVisibility),
+	"ChangeMessageVisibilityBatch": serve((*call).changeMessageVisibilityBatch),
+	"CreateQueue":                  serve((*call).createQueue),
+	"DeleteMessage":                serve((*call).deleteMessage),
+	"DeleteMessageBatch":           serve((*call).deleteMessageBatch),
+	"DeleteQueue":                  serve((*call).deleteQueue),
+	"GetQueueAttributes":           serve((*call).getQueueAttributes),
+	"GetQueueUrl":                  serve((*call).getQueueURL),
+	"ListDeadLetterSourceQueues":   {},
+	"ListMessageMoveTasks":         {},
+	"ListQueueTags":                {},
+	"ListQueues":                   serve((*call).listQueues),
+	"PurgeQueue":                   serve((*call).purgeQueue),
+	"ReceiveMessage":               serve((*call).receiveMessage),
+	"RemovePermission":             {},
+	"SendMessage":                  serve((*call).sendMessage),
+	"SendMessageBatch":             serve((*call).sendMessageBatch),
+	"SetQueueAttributes":           serve((*call).setQueueAttributes),
+	"StartMessageMoveTask":         {},
+	"TagQueue":                     {},
+	"UntagQueue":                   {},
+}
+
+// serve makes an action of a method. An action without output returns nil.
+func serve[In, Out any](run func(*call, context.Context, *In) (*Out, error)) action {
+	return action{
+		input: func() any { return new(In) },
+		run: func(ctx context.Context, c *call, input any) (any, error) {
+			output, err := run(c, ctx, input.(*In))
+			if err != nil || output == nil {
+				return nil, err
+			}
+			return output, nil
+		},
+	}
+}
+
+// findAction returns an action that is served.
+func findAction(name string) (action, error) {
+	found, known := actions[name]
+	if !known {
+		return action{}, errorf(unknownOperation, "The action %s is not valid for this endpoint.", shown(name))
+	}
+	if found.run == nil {
+		return action{}, errorf(unsupportedOperation, "The action %s is not supported.", name)
+	}
+	return found, nil
+}

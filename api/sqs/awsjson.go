@@ -1,0 +1,145 @@
+package sqs
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// jsonType is the media type of AWS JSON 1.0. Requests of 1.1 differ in nothing.
+const jsonType = "application/x-amz-json-1.0"
+
+// isJSON tells whether the request's body is of AWS JSON.
+func isJSON(r *http.Request) bool {
+	switch mediaType(r) {
+	case jsonType, "application/x-amz-json-1.1":
+		return true
+	}
+	return false
+}
+
+// mediaType returns the request's Content-Type without parameters, in lower
+// case; empty where there is none, and itself where it cannot be parsed.
+func mediaType(r *http.Request) string {
+	header := r.Header.Get("Content-Type")
+	if parsed, _, err := mime.ParseMediaType(header); err == nil {
+		return parsed
+	}
+	return header
+}
+
+// checkEncoding refuses compressed bodies.
+func checkEncoding(r *http.Request) error {
+	encoding := r.Header.Get("Content-Encoding")
+	if encoding == "" || strings.EqualFold(encoding, "identity") {
+		return nil
+	}
+	return errorf(unsupportedMediaType, "The Content-Encoding %s is not supported.", shown(encoding))
+}
+
+// targetAction returns the name of the action that a JSON request asks for.
+func targetAction(r *http.Request) string {
+	target := r.Header.Get("X-Amz-Target")
+	if name, found := strings.CutPrefix(target, "AmazonSQS."); found {
+		return name
+	}
+	return target
+}
+
+// decodeJSON reads the request's body into an action's input. As SQS does, it
+// ignores members that it does not know and replaces invalid UTF-8 by U+FFFD.
+func decodeJSON(r *http.Request, input any) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return bodyError(err)
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(body, input); err != nil {
+		return syntaxError(err)
+	}
+	return nil
+}
+
+// bodyError says why a body could not be read: it is too long, or the client
+// has broken off.
+func bodyError(err error) error {
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return errorf(requestTooLarge, "The request must not be longer than %d bytes.", tooLong.Limit)
+	}
+	return &apiError{kind: serialization, message: "The request's body could not be read.", cause: err}
+}
+
+// syntaxError says what is wrong with a body in the words of JSON, not of Go.
+func syntaxError(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	var badBase64 base64.CorruptInputError
+	switch {
+	case errors.As(err, &wrongType) && wrongType.Field == "":
+		return errorf(serialization, "The request must be a JSON object, not %s.", shown(wrongType.Value))
+	case errors.As(err, &wrongType):
+		return errorf(serialization, "The member %s must be %s, not %s.",
+			shown(wrongType.Field[strings.LastIndexByte(wrongType.Field, '.')+1:]), jsonKind(wrongType.Type), shown(wrongType.Value))
+	case errors.As(err, &badBase64):
+		return errorf(serialization, "A binary value is not valid base64.")
+	}
+	return errorf(serialization, "The request is not valid JSON.")
+}
+
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Int:
+		return "an integer"
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "a base64 string"
+		}
+		return "a list"
+	}
+	return "an object"
+}
+
+// writeJSON writes an action's output. Without one the body is empty.
+func writeJSON(w http.ResponseWriter, output any) error {
+	return writeJSONBody(w, http.StatusOK, output)
+}
+
+func writeJSONBody(w http.ResponseWriter, status int, value any) error {
+	var body bytes.Buffer
+	if value != nil {
+		encoder := json.NewEncoder(&body)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(value); err != nil {
+			return err
+		}
+		body.Truncate(body.Len() - 1) // the encoder's newline
+	}
+	header := w.Header()
+	header.Set("Content-Type", jsonType)
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	_, err := w.Write(body.Bytes())
+	return err
+}
+
+// writeJSONError writes an error. SDKs read its modeled name from the body and
+// its Query code from the header; some fail without the header.
+func writeJSONError(w http.ResponseWriter, e *apiError) {
+	w.Header().Set("x-amzn-query-error", e.code+";"+e.fault())
+	setRetryAfter(w, e)
+	_ = writeJSONBody(w, e.status, struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+	}{e.name, e.message})
+}

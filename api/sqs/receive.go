@@ -1,0 +1,123 @@
+package sqs
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"tusq/service"
+)
+
+const (
+	maxReceive = 10               // messages of one receive
+	maxWait    = 20 * time.Second // of one receive
+)
+
+func (c *call) receiveMessage(ctx context.Context, in *receiveMessageInput) (*receiveMessageOutput, error) {
+	queue, err := c.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	receive, err := parseReceive(in)
+	if err != nil {
+		return nil, err
+	}
+	received, err := c.svc.ReceiveMessages(ctx, c.caller, queue, receive)
+	if err != nil {
+		return nil, err
+	}
+	if len(received) == 0 {
+		return new(receiveMessageOutput), nil
+	}
+	out := &receiveMessageOutput{Messages: make([]message, len(received))}
+	c.claimed = &claimed{queue: queue, receipts: make([]string, len(received))}
+	wanted := slices.Concat(in.AttributeNames, in.MessageSystemAttributeNames)
+	for i, m := range received {
+		out.Messages[i] = c.receivedMessage(m, wanted, in.MessageAttributeNames)
+		c.claimed.receipts[i] = m.Receipt
+	}
+	return out, nil
+}
+
+// parseReceive checks SQS's limits, which are tighter than the service's. The
+// attempt id has no use for a standard queue, where a receive has no order to keep.
+func parseReceive(in *receiveMessageInput) (service.ReceiveMessages, error) {
+	receive := service.ReceiveMessages{Max: 1}
+	if n := in.MaxNumberOfMessages; n != nil {
+		if *n < 1 || *n > maxReceive {
+			return receive, invalidValue(*n, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.")
+		}
+		receive.Max = *n
+	}
+	if n := in.WaitTimeSeconds; n != nil {
+		if *n < 0 || *n > int(maxWait/time.Second) {
+			return receive, invalidValue(*n, "WaitTimeSeconds", "Must be >= 0 and <= 20, if provided.")
+		}
+		receive.Wait = new(seconds(*n))
+	}
+	if n := in.VisibilityTimeout; n != nil {
+		if err := checkVisibility(*n); err != nil {
+			return receive, err
+		}
+		receive.Visibility = new(seconds(*n))
+	}
+	if id := in.ReceiveRequestAttemptId; id != nil {
+		if err := checkToken("ReceiveRequestAttemptId", *id); err != nil {
+			return receive, err
+		}
+	}
+	return receive, nil
+}
+
+// receivedMessage returns a message with those attributes that the receiver
+// wants. The attributes' checksum is that of the returned ones.
+func (c *call) receivedMessage(m service.Message, wantedSystem, wanted []string) message {
+	received := message{
+		MessageId:     m.ID,
+		ReceiptHandle: m.Receipt,
+		MD5OfBody:     bodyMD5(m.Body),
+		Body:          m.Body,
+	}
+	if len(wantedSystem) > 0 {
+		received.Attributes = c.systemAttributes(m, wantedSystem)
+	}
+	if len(wanted) > 0 {
+		attributes := filterAttributes(m.Attributes, wanted)
+		received.MD5OfMessageAttributes = attributesMD5(attributes)
+		received.MessageAttributes = attributeValues(attributes)
+	}
+	return received
+}
+
+// systemAttributes returns the wanted ones of a message's system attributes.
+// Names that it does not have are passed over, as SQS does.
+func (c *call) systemAttributes(m service.Message, wanted []string) map[string]string {
+	all := map[string]string{
+		"SenderId":                         c.caller.Account,
+		"SentTimestamp":                    milliseconds(m.SentAt),
+		"ApproximateReceiveCount":          strconv.Itoa(m.ReceiveCount),
+		"ApproximateFirstReceiveTimestamp": milliseconds(m.FirstReceivedAt),
+	}
+	if m.GroupID != "" {
+		all["MessageGroupId"] = m.GroupID
+	}
+	if m.TraceHeader != "" {
+		all[attributeTrace] = m.TraceHeader
+	}
+	if m.DeadLetterSource != "" {
+		all["DeadLetterQueueSourceArn"] = c.queueARN(m.DeadLetterSource)
+	}
+	if slices.Contains(wanted, attributeAll) {
+		return all
+	}
+	attributes := make(map[string]string, len(wanted))
+	for _, name := range wanted {
+		if value, found := all[name]; found {
+			attributes[name] = value
+		}
+	}
+	return attributes
+}
+
+func milliseconds(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

@@ -1,0 +1,162 @@
+package sqs
+
+import (
+	"context"
+	"time"
+
+	"tusq/service"
+)
+
+const (
+	deleteEntryType = "DeleteMessageBatchRequestEntry"
+	changeEntryType = "ChangeMessageVisibilityBatchRequestEntry"
+)
+
+func (c *call) deleteMessage(ctx context.Context, in *deleteMessageInput) (*none, error) {
+	queue, err := c.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if in.ReceiptHandle == "" {
+		return nil, missing("ReceiptHandle")
+	}
+	results, err := c.svc.DeleteMessages(ctx, c.caller, queue, []string{in.ReceiptHandle})
+	if err != nil {
+		return nil, err
+	}
+	return nil, deleteFailure(in.ReceiptHandle, results[0])
+}
+
+func (c *call) deleteMessageBatch(ctx context.Context, in *deleteMessageBatchInput) (*settleBatchOutput, error) {
+	queue, err := c.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	entries := ids(in.Entries, func(e deleteMessageBatchEntry) string { return e.Id })
+	if err := checkEntries(deleteEntryType, entries); err != nil {
+		return nil, err
+	}
+	receipts := make([]string, len(in.Entries))
+	for i, entry := range in.Entries {
+		if entry.ReceiptHandle == "" {
+			return nil, missingEntry(deleteEntryType, i, "ReceiptHandle")
+		}
+		receipts[i] = entry.ReceiptHandle
+	}
+	results, err := c.svc.DeleteMessages(ctx, c.caller, queue, receipts)
+	if err != nil {
+		return nil, err
+	}
+	out := new(settleBatchOutput)
+	for i, result := range results {
+		out.add(ctx, entries[i], deleteFailure(receipts[i], result))
+	}
+	return out, nil
+}
+
+// deleteFailure returns what SQS makes of a deletion's result: it does not mind
+// an older receipt, nor that the message is gone.
+func deleteFailure(receipt string, err error) error {
+	switch service.ErrorCode(err) {
+	case service.CodeReceiptStale, service.CodeMessageNotFound:
+		return nil
+	case service.CodeReceiptInvalid:
+		return invalidReceipt(receipt)
+	}
+	return err
+}
+
+func (c *call) changeMessageVisibility(ctx context.Context, in *changeMessageVisibilityInput) (*none, error) {
+	queue, err := c.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if in.ReceiptHandle == "" {
+		return nil, missing("ReceiptHandle")
+	}
+	if in.VisibilityTimeout == nil {
+		return nil, missing("VisibilityTimeout")
+	}
+	timeout := *in.VisibilityTimeout
+	if err := checkVisibility(timeout); err != nil {
+		return nil, err
+	}
+	extend := service.ExtendVisibility{Receipt: in.ReceiptHandle, Timeout: seconds(timeout)}
+	results, err := c.svc.ExtendMessages(ctx, c.caller, queue, []service.ExtendVisibility{extend})
+	if err != nil {
+		return nil, err
+	}
+	return nil, extendFailure(extend, results[0])
+}
+
+func (c *call) changeMessageVisibilityBatch(ctx context.Context, in *changeMessageVisibilityBatchInput) (*settleBatchOutput, error) {
+	queue, err := c.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	entries := ids(in.Entries, func(e changeMessageVisibilityBatchEntry) string { return e.Id })
+	if err := checkEntries(changeEntryType, entries); err != nil {
+		return nil, err
+	}
+	out := new(settleBatchOutput)
+	var extends []service.ExtendVisibility
+	var extended []string // the ids of their entries
+	for i, entry := range in.Entries {
+		if entry.ReceiptHandle == "" {
+			return nil, missingEntry(changeEntryType, i, "ReceiptHandle")
+		}
+		if err := checkVisibility(entry.VisibilityTimeout); err != nil {
+			out.add(ctx, entry.Id, err)
+			continue
+		}
+		extends = append(extends, service.ExtendVisibility{Receipt: entry.ReceiptHandle, Timeout: seconds(entry.VisibilityTimeout)})
+		extended = append(extended, entry.Id)
+	}
+	if len(extends) == 0 {
+		_, err := c.svc.GetQueue(ctx, c.caller, queue)
+		return out, err
+	}
+	results, err := c.svc.ExtendMessages(ctx, c.caller, queue, extends)
+	if err != nil {
+		return nil, err
+	}
+	for i, result := range results {
+		out.add(ctx, extended[i], extendFailure(extends[i], result))
+	}
+	return out, nil
+}
+
+// extendFailure returns what SQS makes of a changed visibility's result.
+func extendFailure(extend service.ExtendVisibility, err error) error {
+	switch service.ErrorCode(err) {
+	case service.CodeReceiptStale, service.CodeMessageNotFound:
+		return invalidValue(extend.Receipt, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change.")
+	case service.CodeReceiptInvalid:
+		return invalidReceipt(extend.Receipt)
+	case service.CodeInvalidParameter:
+		return invalidValue(int(extend.Timeout/time.Second), "VisibilityTimeout",
+			"Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")
+	}
+	return err
+}
+
+func invalidReceipt(receipt string) error {
+	return errorf(receiptHandleIsInvalid, `The input receipt handle "%s" is not a valid receipt handle.`, shown(receipt))
+}
+
+// checkVisibility checks a visibility timeout in seconds.
+func checkVisibility(timeout int) error {
+	if timeout < 0 || timeout > int(service.MaxVisibility/time.Second) {
+		return invalidValue(timeout, "VisibilityTimeout", "Must be >= 0 and <= 43200, if provided.")
+	}
+	return nil
+}
+
+// add tells how an entry has ended.
+func (o *settleBatchOutput) add(ctx context.Context, id string, err error) {
+	if err == nil {
+		o.Successful = append(o.Successful, doneEntry{id})
+		return
+	}
+	o.Failed = append(o.Failed, failed(id, asError(ctx, err)))
+}
