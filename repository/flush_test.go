@@ -144,3 +144,27 @@ func TestPayloadsRoundTrip(t *testing.T) {
 		t.Errorf("understood %+v", some)
 	}
 }
+
+// TestExpiredFreshMessagesKeepNoPlaces gives no place to those that came back while
+// fresh ones wait; what has expired does not wait.
+func TestExpiredFreshMessagesKeepNoPlaces(t *testing.T) {
+	s := setup(t)
+	s.send(1)
+	back := s.claim(1)
+	s.flush(service.QueueWork{Extends: []*service.Settlement{{ID: back.Messages[0].ID, Lease: back.Messages[0].Lease}}})
+	fresh := s.send(1)
+	c := claim(1)
+	c.Returned = 0
+	s.flush(service.QueueWork{Claims: []*service.Claim{c}})
+	if len(c.Messages) != 1 || c.Messages[0].ID != fresh[0].ID {
+		t.Fatalf("claimed %+v, want the fresh message", c.Messages)
+	}
+	expired := s.send(1)
+	s.execute(`UPDATE messages SET sent_at = now() - interval '5 days' WHERE id = $1`, pgUUID(expired[0].ID))
+	c = claim(1)
+	c.Returned = 0
+	s.flush(service.QueueWork{Claims: []*service.Claim{c}})
+	if len(c.Messages) != 1 || c.Messages[0].ID != back.Messages[0].ID {
+		t.Errorf("claimed %+v, want the message that came back", c.Messages)
+	}
+}

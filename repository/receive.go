@@ -15,39 +15,34 @@ import (
 const maxClaimBytes = 16 << 20
 
 // claimSQL takes up to $2 visible messages in two probes of the claim index: those that
-// came back first, then fresh ones. While fresh ones wait, $3 places at most go to those
-// that came back, so that poison does not starve the rest. Rows that another
-// transaction has locked are passed over: the claim waits for nobody. The window has no
-// order of its own: it takes the rows as the probes give them, without a sort.
+// came back are delivered first, then fresh ones. While fresh ones wait, $3 places at
+// most go to those that came back, so that poison does not starve the rest: therefore the
+// fresh are looked for first, and those that lose their place to others are only locked.
+// Rows that another transaction has locked are passed over: the claim waits for nobody.
+// The window has no order of its own: it takes the rows as the probes give them, without
+// a sort.
 //
 // Leases are $5, $5+1, ... in the order of the rows: no join with an array, which would
 // compare each row with each element where hash joins are off.
 const claimSQL = `
-WITH came_back AS MATERIALIZED (
-	SELECT ctid, octet_length(body) AS bytes, true AS returned
-	FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at <= now()
-		AND sent_at > now() - $6 * interval '1 microsecond'
-	ORDER BY visible_at, id
-	LIMIT CASE
-		WHEN EXISTS (
-			SELECT 1
-			FROM messages
-			WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at <= now()
-		) THEN $3::int
-		ELSE $2::int
-		END
-	FOR UPDATE SKIP LOCKED
-), fresh AS MATERIALIZED (
-	SELECT ctid, octet_length(body) AS bytes, false AS returned
+WITH fresh AS MATERIALIZED (
+	SELECT ctid, octet_length(body) AS bytes
 	FROM messages
 	WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at <= now()
 		AND sent_at > now() - $6 * interval '1 microsecond'
 	ORDER BY visible_at, id
-	LIMIT $2::int - (SELECT count(*) FROM came_back)
+	LIMIT $2::int
+	FOR UPDATE SKIP LOCKED
+), came_back AS MATERIALIZED (
+	SELECT ctid, octet_length(body) AS bytes
+	FROM messages
+	WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at <= now()
+		AND sent_at > now() - $6 * interval '1 microsecond'
+	ORDER BY visible_at, id
+	LIMIT greatest($3::int, $2::int - (SELECT count(*) FROM fresh))
 	FOR UPDATE SKIP LOCKED
 ), picked AS (
-	SELECT ctid, returned, row_number() OVER w AS place, sum(bytes) OVER w - bytes AS before
+	SELECT ctid, row_number() OVER w AS place, sum(bytes) OVER w - bytes AS before
 	FROM (SELECT * FROM came_back UNION ALL SELECT * FROM fresh) AS found
 	WINDOW w AS (ROWS UNBOUNDED PRECEDING)
 )
@@ -59,9 +54,9 @@ SET visible_at = now() + $4 * interval '1 microsecond',
 	first_received_at = coalesce(m.first_received_at, now()),
 	received_at = now()
 FROM picked p
-WHERE m.ctid = p.ctid AND m.queue_id = $1 AND p.before < $7
+WHERE m.ctid = p.ctid AND m.queue_id = $1 AND p.place <= $2 AND p.before < $7
 	AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)
-RETURNING p.place, p.returned, p.before, m.id, m.lease, m.body, m.attributes, m.group_id, m.trace_header,
+RETURNING p.place, p.before, m.id, m.lease, m.body, m.attributes, m.group_id, m.trace_header,
 	m.dead_letter_source, m.receive_count, m.sent_at, m.first_received_at, m.visible_at`
 
 // burySQL moves what was just claimed too often to the dead-letter queue. The claim's
@@ -130,11 +125,10 @@ func (r *Repository) queueClaim(batch *pgx.Batch, w *service.QueueWork, claim *s
 // readClaim reads what was claimed, in the order of the rows' places.
 func readClaim(rows pgx.Rows, claim *service.Claim) error {
 	claim.Messages = make([]service.Claimed, claim.Max)
-	count, cameBack, bytes := 0, 0, int64(0)
+	count, bytes := 0, int64(0)
 	for rows.Next() {
 		var place, before int64
-		var returned bool
-		c, err := scanMessage(rows, &place, &returned, &before)
+		c, err := scanMessage(rows, &place, &before)
 		if err != nil {
 			return err
 		}
@@ -142,12 +136,9 @@ func readClaim(rows pgx.Rows, claim *service.Claim) error {
 		claim.Messages[place-1] = c
 		count++
 		bytes = max(bytes, before+int64(len(c.Message.Body)))
-		if returned {
-			cameBack++
-		}
 	}
 	claim.Messages = claim.Messages[:count]
-	claim.More = count == claim.Max || bytes >= maxClaimBytes || (cameBack > 0 && cameBack == claim.Returned)
+	claim.More = count == claim.Max || bytes >= maxClaimBytes
 	return rows.Err()
 }
 
