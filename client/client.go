@@ -1,0 +1,120 @@
+// Package client is the Go client of tusq's REST API.
+//
+//	c, err := client.New("http://127.0.0.1:9324")
+//	id, err := c.Send(ctx, "orders", client.SendMessage{Body: "hello"})
+//
+// A Client is safe for concurrent use, and should be shared: it keeps connections.
+//
+// # Repeated calls
+//
+// A call is repeated, with growing and jittered pauses, when the server says that it
+// cannot serve it now (429, 502, 503, 504, after Retry-After where that is given) and
+// when no complete answer arrived (no connection, a connection that broke, nothing
+// within the call's time). [WithRetry] bounds or ends this. Where the first try was
+// carried out and only its answer was lost:
+//
+//   - Send and SendMany may store a message twice: delivery is at least once.
+//   - Receive gets other messages; those of the lost answer come back when their
+//     visibility timeout ends.
+//   - Delete, Extend and their plurals have the same effect once more.
+//   - CreateQueue reports that the queue existed; DeleteQueue reports success;
+//     PurgeQueue counts what the last try deleted; UpdateQueue sets the same again.
+//   - All others only read.
+//
+// # Errors
+//
+// An answer that is not a success is an [*Error]. Any other error is a failure to get
+// an answer, or the context's.
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// DefaultRetry is how long a call is repeated after its first failure.
+const DefaultRetry = 30 * time.Second
+
+// Client calls one tusq service.
+type Client struct {
+	base   string // without a trailing slash
+	http   *http.Client
+	token  string
+	retry  time.Duration
+	notice func(call string, err error)
+}
+
+// Option changes how a Client works.
+type Option func(*Client)
+
+// WithHTTPClient makes the calls through h. Its Timeout, if any, must exceed the
+// longest wait of a receive. Redirections are never followed: a redirected send could
+// end as a read that succeeds.
+func WithHTTPClient(h *http.Client) Option {
+	return func(c *Client) { c.http = h }
+}
+
+// WithToken sends the token with every call, as "Authorization: Bearer".
+func WithToken(token string) Option {
+	return func(c *Client) { c.token = token }
+}
+
+// WithRetry repeats calls for up to limit after their first failure. Zero: never.
+func WithRetry(limit time.Duration) Option {
+	return func(c *Client) { c.retry = limit }
+}
+
+// WithRetryNotice calls notice before a call is repeated, with the method's name (such
+// as "Receive") and why. It may be called concurrently.
+func WithRetryNotice(notice func(call string, err error)) Option {
+	return func(c *Client) { c.notice = notice }
+}
+
+// New returns a client of the service at baseURL, such as "http://127.0.0.1:9324". A
+// path in baseURL is put before the API's own. New does not connect.
+func New(baseURL string, opts ...Option) (*Client, error) {
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("server URL: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("server URL %q: want http://host:port or https://host:port", u.Redacted())
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("server URL: must have no query and no fragment")
+	}
+	c := &Client{
+		base:   strings.TrimRight(u.String(), "/"),
+		retry:  DefaultRetry,
+		notice: func(string, error) {},
+	}
+	for _, opt := range opts {
+		opt(c)
+	}
+	h := http.Client{Transport: newTransport()}
+	if c.http != nil {
+		h = *c.http
+	}
+	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.http = &h
+	return c, nil
+}
+
+// newTransport returns a transport for many concurrent calls to one host: the default
+// one keeps two idle connections and would open a new one for most calls.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 5 * time.Second,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConnsPerHost: 256,
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true,
+	}
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"tusq/internal/embeddedpg"
+	"tusq/migrations"
+)
+
+const (
+	startTimeout   = 2 * time.Minute  // of the embedded PostgreSQL, crash recovery included
+	stopTimeout    = 20 * time.Second // of the embedded PostgreSQL, after which it is made to stop
+	migrateTimeout = 10 * time.Minute
+	connectTimeout = 30 * time.Second // until a given database must have answered once
+	connectPause   = 500 * time.Millisecond
+	restartPause   = time.Second // before an embedded PostgreSQL that died is started again
+)
+
+// databaseFlags say where the database is.
+type databaseFlags struct {
+	DatabaseURL string `help:"PostgreSQL to use, 14 or newer. Absent: a private one, started and stopped with tusq." env:"TUSQ_DATABASE_URL" placeholder:"URL"`
+	DataDir     string `help:"Directory of the private PostgreSQL." env:"TUSQ_DATA_DIR" default:"./data" type:"path"`
+	PostgresBin string `help:"Directory of the private PostgreSQL's programs. Absent: PATH, then the usual places." env:"TUSQ_POSTGRES_BIN" placeholder:"DIR" type:"path"`
+}
+
+// database is the one to use: a given one, or a private one that this process runs.
+type database struct {
+	url      string
+	options  embeddedpg.Options
+	embedded *embeddedpg.Server // nil: a given one
+	log      *slog.Logger
+}
+
+// open starts the private PostgreSQL where no database was given.
+func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (*database, error) {
+	if f.DatabaseURL != "" {
+		return &database{url: f.DatabaseURL, log: log}, nil
+	}
+	d := &database{log: log, options: embeddedpg.Options{DataDir: f.DataDir, BinDir: f.PostgresBin, Logger: log}}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	server, err := embeddedpg.Start(ctx, d.options)
+	if err != nil {
+		return nil, fmt.Errorf("start the embedded PostgreSQL: %w", err)
+	}
+	d.embedded, d.url = server, server.URL()
+	return d, nil
+}
+
+// supervise starts the private PostgreSQL again when it dies, until ctx ends.
+func (d *database) supervise(ctx context.Context) error {
+	if d.embedded == nil {
+		return nil
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.embedded.Done():
+		}
+		d.log.Error("the embedded PostgreSQL ended; starting it again", "err", d.embedded.Err())
+		if err := d.restart(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *database) restart(ctx context.Context) error {
+	d.close()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-time.After(restartPause):
+	}
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	server, err := embeddedpg.Start(starting, d.options)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("restart the embedded PostgreSQL: %w", err)
+	}
+	d.embedded = server
+	return nil
+}
+
+// close stops the private PostgreSQL.
+func (d *database) close() {
+	if d.embedded == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := d.embedded.Stop(ctx); err != nil {
+		d.log.Error("stop the embedded PostgreSQL", "err", err)
+	}
+}
+
+// migrate brings the schema up to date. A database that does not answer yet is given
+// some time: services are often started together with theirs.
+func (d *database) migrate(ctx context.Context) (applied int, err error) {
+	patience := time.Now().Add(connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
+	defer cancel()
+	for {
+		applied, err = migrations.Up(ctx, d.url)
+		if err == nil || !errors.Is(err, migrations.ErrUnreachable) || time.Now().After(patience) {
+			return applied, err
+		}
+		d.log.Warn("waiting for the database", "err", err)
+		select {
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case <-time.After(connectPause):
+		}
+	}
+}

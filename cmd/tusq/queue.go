@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"tusq/client"
+)
+
+// QueueCmd groups the commands on queues.
+type QueueCmd struct {
+	Create QueueCreateCmd `cmd:"" help:"Create a queue, unless it exists with these settings."`
+	List   QueueListCmd   `cmd:"" help:"List the queues with their messages and settings."`
+	Delete QueueDeleteCmd `cmd:"" help:"Delete a queue with all its messages, without asking."`
+}
+
+// QueueCreateCmd creates a queue.
+type QueueCreateCmd struct {
+	Name              string `arg:"" help:"1 to 80 of A-Z a-z 0-9 _ -."`
+	VisibilityTimeout *int   `placeholder:"SECONDS" help:"How long a received message is invisible to others: 0 to 43200, default 30."`
+	Delay             *int   `placeholder:"SECONDS" help:"From a send until the message is visible: 0 to 900, default 0."`
+	Retention         *int   `placeholder:"SECONDS" help:"From a send until the message expires: 60 to 1209600, default 345600."`
+	Wait              *int   `placeholder:"SECONDS" help:"How long a receive that does not say waits for a message: 0 to 20, default 0."`
+	MaxMessageSize    *int   `placeholder:"BYTES" help:"Of body and attributes: 1024 to 1048576, default 1048576."`
+	DeadLetter        string `placeholder:"QUEUE" and:"dead-letter" help:"Queue that takes messages which were received too often."`
+	MaxReceives       int    `placeholder:"N" and:"dead-letter" help:"How often that is: 1 to 1000."`
+}
+
+// Run creates the queue.
+func (cmd *QueueCreateCmd) Run(ctx context.Context, g *Globals) error {
+	c, err := g.client(adminRetry)
+	if err != nil {
+		return err
+	}
+	create := client.CreateQueue{Name: cmd.Name, Settings: client.Settings{
+		VisibilityTimeout: cmd.VisibilityTimeout,
+		DelaySeconds:      cmd.Delay,
+		RetentionSeconds:  cmd.Retention,
+		WaitSeconds:       cmd.Wait,
+		MaxMessageSize:    cmd.MaxMessageSize,
+	}}
+	if cmd.DeadLetter != "" {
+		create.DeadLetter = &client.DeadLetter{Queue: cmd.DeadLetter, MaxReceives: cmd.MaxReceives}
+	}
+	queue, created, err := c.CreateQueue(ctx, create)
+	switch {
+	case err != nil:
+		return err
+	case g.JSON:
+		return g.printJSON(queue)
+	case created:
+		_, err = fmt.Fprintf(g.Stdout, "created queue %s\n", queue.Name)
+	default:
+		_, err = fmt.Fprintf(g.Stdout, "queue %s exists with these settings\n", queue.Name)
+	}
+	return err
+}
+
+// QueueListCmd lists queues.
+type QueueListCmd struct {
+	Prefix string `placeholder:"PREFIX" help:"Only queues whose names begin so."`
+}
+
+// listedQueue is a queue as it is listed in JSON, one on a line.
+type listedQueue struct {
+	client.Queue
+	Stats client.QueueStats `json:"stats"`
+}
+
+// Run prints the queues.
+func (cmd *QueueListCmd) Run(ctx context.Context, g *Globals) error {
+	c, err := g.client(adminRetry)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
+	if !g.JSON {
+		fmt.Fprintln(table, "NAME\tVISIBLE\tIN FLIGHT\tDELAYED\tSETTINGS")
+	}
+	for queue, err := range c.Queues(ctx, cmd.Prefix) {
+		if err != nil {
+			return err
+		}
+		stats, err := c.QueueStats(ctx, queue.Name)
+		switch {
+		case client.ErrorCode(err) == "queue_not_found":
+			continue // deleted since it was listed
+		case err != nil:
+			return err
+		case g.JSON:
+			if err := g.printJSON(listedQueue{queue, stats}); err != nil {
+				return err
+			}
+		default:
+			fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\n", queue.Name, stats.Visible, stats.InFlight, stats.Delayed, settingsText(queue))
+		}
+	}
+	return table.Flush()
+}
+
+// settingsText describes a queue's settings in one line, leaving out what is usual.
+func settingsText(q client.Queue) string {
+	text := []string{
+		fmt.Sprintf("visibility=%ds", q.VisibilityTimeout),
+		fmt.Sprintf("retention=%ds", q.RetentionSeconds),
+	}
+	if q.DelaySeconds > 0 {
+		text = append(text, fmt.Sprintf("delay=%ds", q.DelaySeconds))
+	}
+	if q.WaitSeconds > 0 {
+		text = append(text, fmt.Sprintf("wait=%ds", q.WaitSeconds))
+	}
+	if q.MaxMessageSize < client.MaxMessage {
+		text = append(text, fmt.Sprintf("max-message-size=%d", q.MaxMessageSize))
+	}
+	if q.DeadLetter != nil {
+		text = append(text, fmt.Sprintf("dead-letter=%s after %d", q.DeadLetter.Queue, q.DeadLetter.MaxReceives))
+	}
+	return strings.Join(text, " ")
+}
+
+// QueueDeleteCmd deletes a queue.
+type QueueDeleteCmd struct {
+	Name string `arg:"" help:"Queue to delete."`
+}
+
+// Run deletes the queue.
+func (cmd *QueueDeleteCmd) Run(ctx context.Context, g *Globals) error {
+	c, err := g.client(adminRetry)
+	if err != nil {
+		return err
+	}
+	if err := c.DeleteQueue(ctx, cmd.Name); err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(map[string]string{"deleted": cmd.Name})
+	}
+	_, err = fmt.Fprintf(g.Stdout, "deleted queue %s\n", cmd.Name)
+	return err
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tusq/api"
+	"tusq/api/sqs"
+	"tusq/internal/telemetry"
+	"tusq/internal/version"
+	"tusq/repository"
+	"tusq/service"
+	"tusq/web"
+)
+
+// Timeouts of connections. A request's body must have arrived in readTimeout, which is
+// also longer than any wait for messages: Go ends a request's context with it.
+const (
+	headerTimeout   = 5 * time.Second
+	readTimeout     = 90 * time.Second
+	idleTimeout     = 2 * time.Minute
+	maxHeaderBytes  = 32 << 10
+	shutdownTimeout = 7 * time.Second // for requests that are being answered
+	mergedFlushes   = 1               // connections for flushes
+	aloneFlushes    = 16              // the same with --no-coalesce
+)
+
+type serveCmd struct {
+	databaseFlags
+	Listen     string        `help:"Address to listen on." env:"TUSQ_LISTEN" default:"127.0.0.1:9324" placeholder:"HOST:PORT"`
+	Auth       string        `help:"Authentication: off, the default on a loopback address, is all that this version has." env:"TUSQ_AUTH" enum:"on,off,default" default:"default" placeholder:"off"`
+	Insecure   bool          `help:"Serve an address that others can reach although authentication is off." env:"TUSQ_INSECURE"`
+	Account    string        `help:"Account whose queues are served: 12 digits." env:"TUSQ_ACCOUNT" default:"000000000000" placeholder:"ID"`
+	Region     string        `help:"Region in the queues' ARNs." env:"TUSQ_REGION" default:"us-east-1" placeholder:"NAME"`
+	PublicURL  string        `help:"URL under which clients reach the service, for queue URLs. Absent: the request's own host." env:"TUSQ_PUBLIC_URL" placeholder:"URL"`
+	DrainDelay time.Duration `help:"How long SIGTERM leaves a load balancer to notice that readiness fails." env:"TUSQ_DRAIN_DELAY" default:"1s"`
+	LogLevel   slog.Level    `help:"Least severe level to log: debug, info, warn or error." env:"TUSQ_LOG_LEVEL" default:"info" placeholder:"LEVEL"`
+	LogFormat  string        `help:"text or json." env:"TUSQ_LOG_FORMAT" enum:"text,json" default:"text"`
+	NoCoalesce bool          `help:"Give each call a transaction of its own, to measure what merging them gains." env:"TUSQ_NO_COALESCE"`
+}
+
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+
+// Validate checks the flags against each other; kong calls it.
+func (c *serveCmd) Validate() error {
+	if !accountID.MatchString(c.Account) {
+		return errors.New("--account must have 12 digits")
+	}
+	if c.Auth == "on" {
+		return errors.New("--auth on: this version has no keys yet; serve a loopback address, or a private network with --auth off --insecure")
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if !isLoopback(host) && (c.Auth != "off" || !c.Insecure) {
+		return fmt.Errorf("--listen %s can be reached by others, and this version cannot authenticate them: "+
+			"if a private network protects it, say --auth off --insecure", c.Listen)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// Run serves until ctx ends. Parts end in the opposite order of their start.
+func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
+	log := c.logger(g.Stderr)
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", c.Listen) // first: a taken port is known at once
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	db, err := c.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	applied, err := db.migrate(ctx)
+	if err != nil {
+		return err
+	}
+	store, err := repository.Open(ctx, c.storeOptions(db.url, log))
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	svc, err := service.New(ctx, store, service.Options{Logger: log, NoCoalesce: c.NoCoalesce})
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "address", listener.Addr().String(), "version", version.String(), "migrations_applied", applied)
+	printWelcome(g.Stdout, listener.Addr())
+	return c.serve(ctx, listener, svc, db, log)
+}
+
+// serve runs all parts. They outlive ctx until the HTTP server has answered its last
+// request; then they end, and what is pending is committed.
+func (c *serveCmd) serve(ctx context.Context, listener net.Listener, svc *service.Service, db *database, log *slog.Logger) error {
+	server := c.httpServer(svc, log)
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, running := errgroup.WithContext(running)
+	group.Go(func() error { return svc.Run(running) })
+	group.Go(func() error { return db.supervise(running) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		defer stop()
+		select {
+		case <-running.Done(): // a part has failed
+			return server.Close()
+		case <-ctx.Done():
+			return c.shutDown(ctx, server, svc, log)
+		}
+	})
+	return group.Wait()
+}
+
+// shutDown fails readiness, lets a load balancer notice, and answers what is open.
+func (c *serveCmd) shutDown(ctx context.Context, server *http.Server, svc *service.Service, log *slog.Logger) error {
+	log.Info("shutting down", "cause", context.Cause(ctx))
+	svc.Drain()
+	if !isInterrupt(ctx) { // who presses Ctrl-C has no load balancer to wait for
+		time.Sleep(c.DrainDelay)
+	}
+	ending, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(ending); err != nil {
+		log.Warn("some requests were cut off", "err", err)
+		return server.Close()
+	}
+	return nil
+}
+
+func (c *serveCmd) httpServer(svc *service.Service, log *slog.Logger) *http.Server {
+	handler := api.NewRouter(api.Options{
+		Service: svc,
+		Logger:  log,
+		Metrics: telemetry.New(),
+		Account: c.Account,
+		SQS:     sqs.New(svc, sqs.Options{Region: c.Region, PublicURL: c.PublicURL, Logger: log}),
+		Console: web.New(svc, web.Options{Logger: log}),
+	})
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (c *serveCmd) storeOptions(url string, log *slog.Logger) repository.Options {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown" // the name only spreads replicas over lanes
+	}
+	opts := repository.Options{URL: url, Replica: host + " " + c.Listen, HotConnections: mergedFlushes, Logger: log}
+	if c.NoCoalesce {
+		opts.HotConnections = aloneFlushes
+	}
+	return opts
+}
+
+func (c *serveCmd) logger(out io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out, opts))
+	}
+	return slog.New(slog.NewTextHandler(out, opts))
+}
+
+// printWelcome shows a newcomer what to do next.
+func printWelcome(out io.Writer, address net.Addr) {
+	url := "http://" + address.String()
+	fmt.Fprintf(out, `
+tusq serves on %[1]s
+  console   %[1]s/console
+  API docs  %[1]s/docs
+
+Try, in another terminal:
+  curl -X POST %[1]s/v1/queues -H 'Content-Type: application/json' -d '{"name": "demo"}'
+  curl -X POST %[1]s/v1/queues/demo/messages -H 'Content-Type: text/plain' -d 'hello'
+  curl -X POST %[1]s/v1/queues/demo/messages/receive
+
+`, url)
+}
