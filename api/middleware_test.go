@@ -138,7 +138,8 @@ func TestBytesInFlight(t *testing.T) {
 	s.serve("GET", "/v1/queues", "").want(t, http.StatusOK, "")
 	metrics := s.serve("GET", "/metrics", "").text
 	for _, line := range []string{
-		"tusq_http_request_bytes_in_flight 700", "tusq_http_requests_overloaded_total 1", "tusq_http_requests_in_flight 2",
+		"tusq_http_request_bytes_in_flight 700", "tusq_http_requests_overloaded_total 1",
+		`tusq_http_requests_in_flight{dialect="sqs"} 1`, `tusq_http_requests_in_flight{dialect="rest"} 0`,
 		`tusq_http_requests_total{action="createQueue",dialect="rest",status="4xx"} 1`,
 	} {
 		if !strings.Contains(metrics, line+"\n") {

@@ -13,6 +13,7 @@ import (
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	m := New()
+	m.InFlight.WithLabelValues("rest").Inc()
 	m.Observe(&Request{Dialect: "rest", Action: "sendMessages"}, 201, 3*time.Millisecond)
 	answer := httptest.NewRecorder()
 	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
@@ -20,7 +21,7 @@ func TestMetrics(t *testing.T) {
 		`tusq_http_requests_total{action="sendMessages",dialect="rest",status="2xx"} 1`,
 		`tusq_http_request_duration_seconds_bucket{action="sendMessages",dialect="rest",le="0.005"} 1`,
 		`tusq_http_request_duration_seconds_bucket{action="sendMessages",dialect="rest",le="0.0025"} 0`,
-		"tusq_http_requests_in_flight 0", "go_goroutines ", "process_open_fds ",
+		`tusq_http_requests_in_flight{dialect="rest"} 1`, "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(answer.Body.String(), line) {
 			t.Errorf("the metrics have not %q", line)
