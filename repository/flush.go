@@ -12,32 +12,34 @@ import (
 
 // Flush carries out all work in one transaction and fills in the answers.
 func (r *Repository) Flush(ctx context.Context, work []service.QueueWork) error {
-	batch := &pgx.Batch{}
-	for i := range work {
-		r.queueWork(batch, &work[i])
-	}
-	if batch.Len() == 0 {
-		return nil // every receiver has left
-	}
 	conn, err := r.hot.Acquire(ctx)
 	if err != nil {
 		return r.classify("connect", err) // nothing was sent
 	}
 	defer conn.Release()
+	kept := conn.Conn().PgConn().CustomData()
+	lane, _ := kept[laneKey].(int)
+	batch := &pgx.Batch{}
+	for i := range work {
+		queueWork(batch, &work[i], lane)
+	}
+	if batch.Len() == 0 {
+		return nil // every receiver has left
+	}
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return r.classifyFlush(err)
 	}
-	if marks := conn.Conn().PgConn().CustomData(); marks[unreplicated] != nil {
-		delete(marks, unreplicated)
+	if kept[unreplicated] != nil {
+		delete(kept, unreplicated)
 		return fmt.Errorf("flush: %w: PostgreSQL gave up waiting for a standby", service.ErrOutcomeUnknown)
 	}
 	return nil
 }
 
 // queueWork adds one queue's statements in the order that QueueWork promises.
-func (r *Repository) queueWork(batch *pgx.Batch, w *service.QueueWork) {
+func queueWork(batch *pgx.Batch, w *service.QueueWork, lane int) {
 	if len(w.Deletes) > 0 {
-		r.queueDeletes(batch, w)
+		queueDeletes(batch, w, lane)
 	}
 	if len(w.Extends) > 0 {
 		queueExtends(batch, w)
@@ -46,10 +48,10 @@ func (r *Repository) queueWork(batch *pgx.Batch, w *service.QueueWork) {
 		queueReleases(batch, w)
 	}
 	if len(w.Sends) > 0 {
-		r.queueSends(batch, w)
+		queueSends(batch, w, lane)
 	}
 	for _, claim := range w.Claims {
-		r.queueClaim(batch, w, claim)
+		queueClaim(batch, w, claim, lane)
 	}
 	if w.Look {
 		queueLook(batch, w)

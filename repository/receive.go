@@ -111,12 +111,12 @@ SELECT (extract(epoch FROM least(
 		LIMIT 1
 	)) - now()) * 1000000)::bigint`
 
-func (r *Repository) queueClaim(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim) {
+func queueClaim(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, lane int) {
 	batch.Queue(claimSQL, w.QueueID, claim.Max, claim.Returned, claim.Visibility.Microseconds(), claim.Lease,
 		claim.Retention.Microseconds(), maxClaimBytes).
 		Query(func(rows pgx.Rows) error { return readClaim(rows, claim) })
 	if dead := claim.DeadLetter; dead != nil && dead.QueueID != 0 && dead.QueueID != w.QueueID {
-		batch.Queue(burySQL, w.QueueID, dead.QueueID, r.lane, claim.Visibility.Microseconds(), claim.Lease,
+		batch.Queue(burySQL, w.QueueID, dead.QueueID, lane, claim.Visibility.Microseconds(), claim.Lease,
 			claim.Max, dead.MaxReceives).
 			Query(func(rows pgx.Rows) error { return readBuried(rows, claim) })
 	}

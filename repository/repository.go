@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,8 +18,9 @@ import (
 	"tusq/service"
 )
 
-// Lanes of the counters: a replica's flushes write one of the first half, its
-// background work the one that is counterLanes further on.
+// Lanes of the counters: a replica's flushes write some of the first half, one for each
+// connection, so that they do not wait for each other; its background work writes the
+// one that is counterLanes further on.
 const counterLanes = 256
 
 // hotPlans keep the planner from choosing: see the package comment.
@@ -64,10 +66,10 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 	}
 	var err error
 	// Besides the flushes: one connection to undo claims whose commit is unknown.
-	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, hotPlans); err != nil {
+	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, hotPlans, r.assignLane(opts.HotConnections)); err != nil {
 		return nil, err
 	}
-	if r.cold, err = openPool(ctx, opts.URL, coldConnections, nil); err != nil {
+	if r.cold, err = openPool(ctx, opts.URL, coldConnections, nil, nil); err != nil {
 		r.hot.Close()
 		return nil, err
 	}
@@ -84,7 +86,17 @@ func (r *Repository) Close() {
 	r.cold.Close()
 }
 
-func openPool(ctx context.Context, url string, size int, settings map[string]string) (*pgxpool.Pool, error) {
+// assignLane gives connections their lanes in turn.
+func (r *Repository) assignLane(connections int) func(context.Context, *pgx.Conn) error {
+	var turn atomic.Int64
+	return func(_ context.Context, conn *pgx.Conn) error {
+		conn.PgConn().CustomData()[laneKey] = (r.lane + int(turn.Add(1))%connections) % counterLanes
+		return nil
+	}
+}
+
+func openPool(ctx context.Context, url string, size int, settings map[string]string,
+	prepare func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("the database URL cannot be parsed") // its text may hold a password
@@ -98,6 +110,7 @@ func openPool(ctx context.Context, url string, size int, settings map[string]str
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "10s"
 	maps.Copy(config.ConnConfig.RuntimeParams, settings)
 	config.ConnConfig.OnNotice = noteUnreplicated
+	config.AfterConnect = prepare
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("prepare connections: %w", err)
@@ -158,7 +171,11 @@ func noteUnreplicated(conn *pgconn.PgConn, notice *pgconn.Notice) {
 	}
 }
 
-const unreplicated = "unreplicated"
+// Keys of what is kept beside a connection.
+const (
+	unreplicated = "unreplicated"
+	laneKey      = "lane"
+)
 
 // newReplicaID makes the name under which this process notifies.
 func newReplicaID() string { return rand.Text() }

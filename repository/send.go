@@ -27,7 +27,7 @@ WITH sent AS (
 )
 SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)`
 
-func (r *Repository) queueSends(batch *pgx.Batch, w *service.QueueWork) {
+func queueSends(batch *pgx.Batch, w *service.QueueWork, lane int) {
 	n := len(w.Sends)
 	ids, delays, bodies := make([]pgtype.UUID, n), make([]int64, n), make([]string, n)
 	attributes, groups, traces := make([]*string, n), make([]*string, n), make([]*string, n)
@@ -35,7 +35,7 @@ func (r *Repository) queueSends(batch *pgx.Batch, w *service.QueueWork) {
 		ids[i], delays[i], bodies[i] = pgUUID(m.ID), m.Delay.Microseconds(), m.Body
 		attributes[i], groups[i], traces[i] = nullable(string(m.Attributes)), nullable(m.GroupID), nullable(m.TraceHeader)
 	}
-	batch.Queue(sendSQL, w.QueueID, r.lane, ids, delays, bodies, attributes, groups, traces).
+	batch.Queue(sendSQL, w.QueueID, lane, ids, delays, bodies, attributes, groups, traces).
 		QueryRow(func(row pgx.Row) error {
 			var live bool
 			err := row.Scan(&live)

@@ -56,9 +56,9 @@ type lease struct {
 	lease int64
 }
 
-func (r *Repository) queueDeletes(batch *pgx.Batch, w *service.QueueWork) {
+func queueDeletes(batch *pgx.Batch, w *service.QueueWork, lane int) {
 	ids, leases, index := settlementArrays(w.Deletes)
-	batch.Queue(deleteSQL, w.QueueID, r.lane, ids, leases).Query(index.read)
+	batch.Queue(deleteSQL, w.QueueID, lane, ids, leases).Query(index.read)
 }
 
 func queueReleases(batch *pgx.Batch, w *service.QueueWork) {

@@ -62,7 +62,7 @@ log_min_error_statement = panic
 log_error_verbosity = terse         # no DETAIL, which shows rows
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
-log_checkpoints = on
+log_checkpoints = off               # they come all day; pg_stat_bgwriter counts them
 log_lock_waits = on
 log_autovacuum_min_duration = 1min
 `
