@@ -56,6 +56,7 @@ CREATE TABLE messages (
     first_received_at  timestamptz,
     received_at        timestamptz,               -- the last claim
     receive_count      integer NOT NULL DEFAULT 0,
+    earlier_receives   integer NOT NULL DEFAULT 0, -- of them, those before it was moved to this queue
     priority           smallint NOT NULL DEFAULT 0,
     returned           boolean NOT NULL DEFAULT false,
     body               text NOT NULL,

@@ -15,6 +15,7 @@ CREATE TABLE public.messages (
     first_received_at timestamp with time zone,
     received_at timestamp with time zone,
     receive_count integer DEFAULT 0 NOT NULL,
+    earlier_receives integer DEFAULT 0 NOT NULL,
     priority smallint DEFAULT 0 NOT NULL,
     returned boolean DEFAULT false NOT NULL,
     body text NOT NULL,

@@ -16,7 +16,7 @@ import (
 var errQueueGone = errors.New("queue does not exist")
 
 // classify maps an error of PostgreSQL to the service's. All SQLSTATEs that mean
-// something to tusq are named here; any other is internal.
+// something to tusq are named in this file; any other is internal.
 func (r *Repository) classify(operation string, err error) error {
 	wrapped := fmt.Errorf("%s: %w", operation, err)
 	var known *service.Error
@@ -28,41 +28,66 @@ func (r *Repository) classify(operation string, err error) error {
 	case errors.As(err, &connect): // whatever the reason: nothing was sent
 		return unavailable(wrapped)
 	case errors.As(err, &refused):
-		return classifyState(refused, wrapped)
+		if isConflict(refused) || isUnavailable(refused) {
+			return unavailable(wrapped)
+		}
 	case isConnectionError(err):
 		return unavailable(wrapped)
 	}
 	return wrapped
 }
 
-func classifyState(refused *pgconn.PgError, err error) error {
+// isConflict: the transaction was rolled back for the sake of others and may be repeated.
+func isConflict(refused *pgconn.PgError) bool {
 	switch refused.Code {
-	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
-		return fmt.Errorf("%w: %w", service.ErrConflict, err)
+	case "40001", "40P01", "55P03", // serialization failure, deadlock, lock_timeout
+		"0A000": // cached plan must not change result type: a migration ran
+		return true
+	}
+	return false
+}
+
+// isUnavailable: the server cannot do it now.
+func isUnavailable(refused *pgconn.PgError) bool {
+	switch refused.Code {
 	case "25006", // read-only transaction: a failover has made this server a standby
+		"25P03", // idle_in_transaction_session_timeout
 		"57014": // canceled: statement_timeout
-		return unavailable(err)
-	case "0A000": // cached plan must not change result type: a migration ran
-		return fmt.Errorf("%w: %w", service.ErrConflict, err)
+		return true
 	}
 	switch refused.Code[:2] {
 	case "08", // connection exception
 		"53", // insufficient resources: connections, memory, disk
 		"57", // operator intervention: shutdown, crash of another backend, starting up
 		"58": // system error
-		return unavailable(err)
-	case "22", "23": // data exception, integrity constraint violation
-		return fmt.Errorf("%w: %w", service.ErrData, err)
+		return true
 	}
-	return err
+	return false
+}
+
+// isData: the values of a statement were refused.
+func isData(refused *pgconn.PgError) bool {
+	return refused.Code[:2] == "22" || refused.Code[:2] == "23" // data exception, integrity constraint violation
 }
 
 // classifyFlush is classify for a transaction that may have been committed.
-func (r *Repository) classifyFlush(err error) error {
+func (r *Repository) classifyFlush(err error, lost *lostFlush) error {
 	var refused *pgconn.PgError
-	lost := errors.As(err, &refused) && (refused.Code == "57P01" || refused.Code == "57P02") // terminated, perhaps in the commit
-	if lost || (refused == nil && !pgconn.SafeToRetry(err) && isConnectionError(err)) {
-		return fmt.Errorf("flush: %w: %w", service.ErrOutcomeUnknown, err)
+	if !errors.As(err, &refused) {
+		if pgconn.SafeToRetry(err) || !isConnectionError(err) {
+			return r.classify("flush", err)
+		}
+		lost.err = err
+		return lost
+	}
+	switch {
+	case refused.Code == "57P01" || refused.Code == "57P02": // terminated, perhaps in the commit
+		lost.err = err
+		return lost
+	case isConflict(refused):
+		return fmt.Errorf("flush: %w: %w", service.ErrConflict, err)
+	case isData(refused):
+		return fmt.Errorf("flush: %w: %w", service.ErrData, err)
 	}
 	return r.classify("flush", err)
 }

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -12,12 +13,27 @@ import (
 
 // Flush carries out all work in one transaction and fills in the answers.
 func (r *Repository) Flush(ctx context.Context, work []service.QueueWork) error {
+	return r.flush(ctx, work, "")
+}
+
+// barrierSQL writes to the log, so that the commit waits for synchronous standbys even
+// where the other statements find that everything has happened before.
+const barrierSQL = `SELECT pg_logical_emit_message(true, 'tusq', '')`
+
+// Reflush is Flush for work whose commit is unknown.
+func (r *Repository) Reflush(ctx context.Context, work []service.QueueWork) error {
+	return r.flush(ctx, work, barrierSQL)
+}
+
+// flush sends all statements, and a last one where it is given.
+func (r *Repository) flush(ctx context.Context, work []service.QueueWork, last string) error {
 	conn, err := r.hot.Acquire(ctx)
 	if err != nil {
 		return r.classify("connect", err) // nothing was sent
 	}
 	defer conn.Release()
-	kept := conn.Conn().PgConn().CustomData()
+	server := conn.Conn().PgConn()
+	kept := server.CustomData()
 	lane, _ := kept[laneKey].(int)
 	batch := &pgx.Batch{}
 	for i := range work {
@@ -26,15 +42,33 @@ func (r *Repository) Flush(ctx context.Context, work []service.QueueWork) error 
 	if batch.Len() == 0 {
 		return nil // every receiver has left
 	}
+	if last != "" {
+		batch.Queue(last)
+	}
+	lost := &lostFlush{pid: server.PID(), application: r.hotName}
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-		return r.classifyFlush(err)
+		return r.classifyFlush(err, lost)
 	}
 	if kept[unreplicated] != nil {
 		delete(kept, unreplicated)
-		return fmt.Errorf("flush: %w: PostgreSQL gave up waiting for a standby", service.ErrOutcomeUnknown)
+		lost.err = errors.New("PostgreSQL gave up waiting for a standby")
+		return lost
 	}
 	return nil
 }
+
+// lostFlush is an ErrOutcomeUnknown that knows which backend it was.
+type lostFlush struct {
+	pid         uint32
+	application string
+	err         error
+}
+
+func (l *lostFlush) Error() string {
+	return fmt.Sprintf("flush: %v: %v", service.ErrOutcomeUnknown, l.err)
+}
+
+func (l *lostFlush) Unwrap() []error { return []error{service.ErrOutcomeUnknown, l.err} }
 
 // queueWork adds one queue's statements in the order that QueueWork promises.
 func queueWork(batch *pgx.Batch, w *service.QueueWork, lane int) {

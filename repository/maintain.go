@@ -6,8 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-
-	"tusq/service"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // deletePart is how many messages background work deletes in one transaction.
@@ -44,7 +43,8 @@ SELECT count(*) FROM deleted`
 		if err == nil {
 			return n, nil
 		}
-		if err = r.classify("delete messages", err); attempt == deleteAttempts || !errors.Is(err, service.ErrConflict) {
+		var refused *pgconn.PgError
+		if attempt == deleteAttempts || !errors.As(err, &refused) || !isConflict(refused) {
 			return 0, err
 		}
 	}
@@ -60,6 +60,10 @@ const (
 // transaction, so that it works through a pooler and ends with the connection.
 func (r *Repository) exclusively(ctx context.Context, lock int64, job func(pgx.Tx) (int64, error)) (done int64, err error) {
 	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+		// The lock's transaction is idle while the job works on other connections.
+		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+			return err
+		}
 		var locked bool
 		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, lock).Scan(&locked); err != nil || !locked {
 			return err
@@ -70,9 +74,21 @@ func (r *Repository) exclusively(ctx context.Context, lock int64, job func(pgx.T
 	return done, err
 }
 
+// forEachQueue does something for each queue, the others too where one fails.
+func forEachQueue(queues []int64, do func(id int64) (int64, error)) (done int64, err error) {
+	for _, id := range queues {
+		n, queueErr := do(id)
+		done += n
+		if queueErr != nil {
+			err = errors.Join(err, fmt.Errorf("queue %d: %w", id, queueErr))
+		}
+	}
+	return done, err
+}
+
 // DeleteExpired deletes messages that are older than their queue's retention.
 func (r *Repository) DeleteExpired(ctx context.Context) (int64, error) {
-	deleted, err := r.exclusively(ctx, lockExpire, func(tx pgx.Tx) (deleted int64, err error) {
+	deleted, err := r.exclusively(ctx, lockExpire, func(tx pgx.Tx) (int64, error) {
 		rows, _ := tx.Query(ctx, `
 SELECT q.id
 FROM queues q
@@ -85,14 +101,7 @@ WHERE q.deleted_at IS NULL AND EXISTS (
 		if err != nil {
 			return 0, err
 		}
-		for _, id := range queues {
-			n, err := r.deleteMessages(ctx, id, expired)
-			if err != nil {
-				return deleted, fmt.Errorf("queue %d: %w", id, err)
-			}
-			deleted += n
-		}
-		return deleted, nil
+		return forEachQueue(queues, func(id int64) (int64, error) { return r.deleteMessages(ctx, id, expired) })
 	})
 	if err != nil {
 		return deleted, r.classify("delete expired messages", err)
@@ -108,7 +117,7 @@ const retentionStart = `(SELECT now() - retention FROM queues WHERE id = $1)`
 // CollectDeletedQueues deletes what deleted queues left behind. Their rows stay for a
 // minute at least, so that a send that was under way leaves nothing.
 func (r *Repository) CollectDeletedQueues(ctx context.Context) (int64, error) {
-	collected, err := r.exclusively(ctx, lockCollect, func(tx pgx.Tx) (collected int64, err error) {
+	collected, err := r.exclusively(ctx, lockCollect, func(tx pgx.Tx) (int64, error) {
 		rows, _ := tx.Query(ctx, `
 SELECT id
 FROM queues
@@ -119,17 +128,13 @@ LIMIT 100`)
 		if err != nil {
 			return 0, err
 		}
-		for _, id := range queues {
+		return forEachQueue(queues, func(id int64) (int64, error) {
 			n, err := r.deleteMessages(ctx, id, `true`)
 			if err == nil && n == 0 {
-				n, err = forgetQueue(ctx, tx, id)
+				n, err = r.forgetQueue(ctx, id)
 			}
-			if err != nil {
-				return collected, fmt.Errorf("queue %d: %w", id, err)
-			}
-			collected += n
-		}
-		return collected, nil
+			return n, err
+		})
 	})
 	if err != nil {
 		return collected, r.classify("collect deleted queues", err)
@@ -138,8 +143,8 @@ LIMIT 100`)
 }
 
 // forgetQueue removes the last traces of a queue that was deleted more than a minute ago.
-func forgetQueue(ctx context.Context, tx pgx.Tx, id int64) (int64, error) {
-	tag, err := tx.Exec(ctx, `
+func (r *Repository) forgetQueue(ctx context.Context, id int64) (int64, error) {
+	tag, err := r.cold.Exec(ctx, `
 WITH forgotten AS (
 	DELETE FROM queues
 	WHERE id = $1 AND deleted_at < now() - interval '1 minute'

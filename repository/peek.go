@@ -71,12 +71,12 @@ func parsePeekCursor(text string, parts int) (c peekCursor, err error) {
 	if err == nil {
 		c.id, err = uuid.Parse(id)
 	}
-	if err != nil || c.part < 0 || c.part >= parts {
+	c.visibleAt = time.UnixMicro(micro)
+	if err != nil || c.part < 0 || c.part >= parts || c.visibleAt.Year() < 1970 || c.visibleAt.Year() > 9999 {
 		e := service.Errorf(service.CodeInvalidParameter, "This is not a cursor of these messages.")
 		e.Field = "cursor"
 		return peekCursor{}, e
 	}
-	c.visibleAt = time.UnixMicro(micro)
 	return c, nil
 }
 

@@ -174,20 +174,20 @@ func (r *Repository) classifyQueue(operation, name string, err error) error {
 // what is in flight or delayed are ranges of the claim index above now; what has expired
 // and was not deleted yet is a short range of the primary key, whose ids carry the time.
 func (r *Repository) QueueStats(ctx context.Context, id int64) (service.Stats, error) {
-	var total, inFlight, delayed, expired, expiredFuture int64
+	var total, inFlight, delayed, expired int64
 	err := r.cold.QueryRow(ctx, `
 SELECT
 	(SELECT coalesce(sum(messages), 0)::bigint FROM queue_counters WHERE queue_id = q.id),
 	(SELECT count(*) FROM messages WHERE queue_id = q.id AND priority = 0 AND returned AND visible_at > now()),
 	(SELECT count(*) FROM messages WHERE queue_id = q.id AND priority = 0 AND NOT returned AND visible_at > now()),
-	x.visible, x.future
+	(
+		SELECT count(*)
+		FROM messages
+		WHERE queue_id = q.id AND id < `+idAt("now() - q.retention")+`
+			AND sent_at <= now() - q.retention AND visible_at <= now()
+	)
 FROM queues q
-CROSS JOIN LATERAL (
-	SELECT count(*) FILTER (WHERE visible_at <= now()) AS visible, count(*) FILTER (WHERE visible_at > now()) AS future
-	FROM messages
-	WHERE queue_id = q.id AND id < `+idAt("now() - q.retention")+` AND sent_at <= now() - q.retention
-) AS x
-WHERE q.id = $1`, id).Scan(&total, &inFlight, &delayed, &expired, &expiredFuture)
+WHERE q.id = $1`, id).Scan(&total, &inFlight, &delayed, &expired)
 	if err != nil {
 		return service.Stats{}, r.classifyQueue("count messages", "", err)
 	}

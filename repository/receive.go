@@ -2,6 +2,8 @@ package repository
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,9 +12,12 @@ import (
 	"tusq/service"
 )
 
-// maxClaimBytes bounds the bodies of one claim, so that a thousand messages of a
+// maxClaimBytes bounds the messages of one claim, so that a thousand messages of a
 // mebibyte each are not held in memory at once. At least one message is claimed.
 const maxClaimBytes = 16 << 20
+
+// messageBytes is a message's size in an answer. A body's length is known without reading it.
+const messageBytes = `octet_length(body) + coalesce(octet_length(attributes::text), 0) + coalesce(octet_length(trace_header), 0)`
 
 // claimSQL takes up to $2 visible messages in two probes of the claim index: those that
 // came back are delivered first, then fresh ones. While fresh ones wait, $3 places at
@@ -26,7 +31,7 @@ const maxClaimBytes = 16 << 20
 // compare each row with each element where hash joins are off.
 const claimSQL = `
 WITH fresh AS MATERIALIZED (
-	SELECT ctid, octet_length(body) AS bytes
+	SELECT ctid, queue_id, ` + messageBytes + ` AS bytes
 	FROM messages
 	WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at <= now()
 		AND sent_at > now() - $6 * interval '1 microsecond'
@@ -34,7 +39,7 @@ WITH fresh AS MATERIALIZED (
 	LIMIT $2::int
 	FOR UPDATE SKIP LOCKED
 ), came_back AS MATERIALIZED (
-	SELECT ctid, octet_length(body) AS bytes
+	SELECT ctid, queue_id, ` + messageBytes + ` AS bytes
 	FROM messages
 	WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at <= now()
 		AND sent_at > now() - $6 * interval '1 microsecond'
@@ -42,7 +47,7 @@ WITH fresh AS MATERIALIZED (
 	LIMIT greatest($3::int, $2::int - (SELECT count(*) FROM fresh))
 	FOR UPDATE SKIP LOCKED
 ), picked AS (
-	SELECT ctid, row_number() OVER w AS place, sum(bytes) OVER w - bytes AS before
+	SELECT ctid, queue_id, row_number() OVER w AS place, sum(bytes) OVER w AS up_to, bytes
 	FROM (SELECT * FROM came_back UNION ALL SELECT * FROM fresh) AS found
 	WINDOW w AS (ROWS UNBOUNDED PRECEDING)
 )
@@ -54,35 +59,45 @@ SET visible_at = now() + $4 * interval '1 microsecond',
 	first_received_at = coalesce(m.first_received_at, now()),
 	received_at = now()
 FROM picked p
-WHERE m.ctid = p.ctid AND m.queue_id = $1 AND p.place <= $2 AND p.before < $7
+WHERE m.ctid = p.ctid AND m.queue_id = p.queue_id AND p.place <= $2 AND p.up_to - p.bytes < $7
 	AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)
-RETURNING p.place, p.before, m.id, m.lease, m.body, m.attributes, m.group_id, m.trace_header,
+RETURNING p.place, p.up_to, m.id, m.lease, m.body, m.attributes, m.group_id, m.trace_header,
 	m.dead_letter_source, m.receive_count, m.sent_at, m.first_received_at, m.visible_at`
 
 // burySQL moves what was just claimed too often to the dead-letter queue. The claim's
 // own rows are a point of the claim index: their leases end at the same moment. The
-// receive that failed is not counted.
+// receive that failed is not counted, and the new queue's policy counts from zero.
+// A copy that is there already, of a send that was stored twice, is kept.
 const burySQL = `
 WITH target AS (
 	SELECT id FROM queues WHERE id = $2 AND deleted_at IS NULL
+), exhausted AS MATERIALIZED (
+	SELECT ctid, queue_id
+	FROM messages
+	WHERE queue_id = $1 AND priority = 0 AND returned
+		AND visible_at BETWEEN now() + $4 * interval '1 microsecond' AND now() + $4 * interval '1 microsecond'
+		AND lease >= $5 AND lease < $5 + $6 AND receive_count - earlier_receives > $7
+	ORDER BY visible_at, id
+	LIMIT $6
 ), dead AS (
-	DELETE FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at = now() + $4 * interval '1 microsecond'
-		AND lease >= $5 AND lease < $5 + $6 AND receive_count > $7 AND EXISTS (SELECT 1 FROM target)
-	RETURNING *
+	DELETE FROM messages m
+	USING exhausted e
+	WHERE m.ctid = e.ctid AND m.queue_id = e.queue_id AND EXISTS (SELECT 1 FROM target)
+	RETURNING m.*
 ), moved AS (
-	INSERT INTO messages (queue_id, id, visible_at, sent_at, first_received_at, receive_count,
+	INSERT INTO messages (queue_id, id, visible_at, sent_at, first_received_at, receive_count, earlier_receives,
 		body, attributes, group_id, trace_header, dead_letter_source)
-	SELECT t.id, d.id, now(), d.sent_at, d.first_received_at, d.receive_count - 1,
+	SELECT t.id, d.id, now(), d.sent_at, d.first_received_at, d.receive_count - 1, d.receive_count - 1,
 		d.body, d.attributes, d.group_id, d.trace_header, (SELECT name FROM queues WHERE id = $1)
 	FROM dead d
 	CROSS JOIN target t
+	ON CONFLICT (queue_id, id) DO NOTHING
 	RETURNING id
 ), counted AS (
 	INSERT INTO queue_counters AS c (queue_id, lane, messages)
 	SELECT queue_id, $3, sum(change)
 	FROM (
-		SELECT $1 AS queue_id, -count(*) AS change FROM moved
+		SELECT $1 AS queue_id, -count(*) AS change FROM dead
 		UNION ALL
 		SELECT $2, count(*) FROM moved
 	) AS changes
@@ -91,7 +106,7 @@ WITH target AS (
 	ORDER BY queue_id
 	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages
 )
-SELECT id FROM moved`
+SELECT id FROM dead`
 
 // lookSQL tells how long it is until the next message becomes visible. Each probe ends
 // at the first entry of the claim index.
@@ -125,20 +140,21 @@ func queueClaim(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, la
 // readClaim reads what was claimed, in the order of the rows' places.
 func readClaim(rows pgx.Rows, claim *service.Claim) error {
 	claim.Messages = make([]service.Claimed, claim.Max)
-	count, bytes := 0, int64(0)
+	last, bytes := 0, int64(0)
 	for rows.Next() {
-		var place, before int64
-		c, err := scanMessage(rows, &place, &before)
+		var place, upTo int64
+		c, err := scanMessage(rows, &place, &upTo)
 		if err != nil {
 			return err
 		}
 		c.Message.State = service.StateInFlight
 		claim.Messages[place-1] = c
-		count++
-		bytes = max(bytes, before+int64(len(c.Message.Body)))
+		last, bytes = max(last, int(place)), max(bytes, upTo)
 	}
-	claim.Messages = claim.Messages[:count]
-	claim.More = count == claim.Max || bytes >= maxClaimBytes
+	// A place stays empty where a row was changed between the statement's snapshot and
+	// its lock: it was locked, and nothing more.
+	claim.Messages = slices.DeleteFunc(claim.Messages, func(c service.Claimed) bool { return c.Lease == 0 })
+	claim.More = last == claim.Max || bytes >= maxClaimBytes
 	return rows.Err()
 }
 
@@ -204,17 +220,37 @@ func queueLook(batch *pgx.Batch, w *service.QueueWork) {
 // revokeSQL undoes a claim by the leases that it would have given. Those leases end
 // within a narrow range of the claim index.
 const revokeSQL = `
-UPDATE messages
+WITH claimed AS MATERIALIZED (
+	SELECT ctid, queue_id
+	FROM messages
+	WHERE queue_id = $1 AND priority = 0 AND returned AND lease >= $2 AND lease < $2 + $3
+		AND visible_at BETWEEN now() + $4 * interval '1 microsecond' - interval '1 minute' AND now() + $4 * interval '1 microsecond'
+	ORDER BY visible_at, id
+	LIMIT $3
+	FOR UPDATE
+)
+UPDATE messages m
 SET visible_at = now(),
 	lease = NULL,
-	receive_count = receive_count - 1,
-	returned = receive_count > 1,
-	first_received_at = CASE WHEN receive_count > 1 THEN first_received_at END
-WHERE queue_id = $1 AND priority = 0 AND returned AND lease >= $2 AND lease < $2 + $3
-	AND visible_at BETWEEN now() + $4 * interval '1 microsecond' - interval '1 minute' AND now() + $4 * interval '1 microsecond'`
+	receive_count = m.receive_count - 1,
+	returned = m.receive_count > 1,
+	first_received_at = CASE WHEN m.receive_count > 1 THEN m.first_received_at END
+FROM claimed c
+WHERE m.ctid = c.ctid AND m.queue_id = c.queue_id`
 
-// RevokeClaims undoes claims whose commit is not known to have happened.
-func (r *Repository) RevokeClaims(ctx context.Context, work []service.QueueWork) error {
+// RevokeClaims undoes the claims of a flush whose commit is unknown. It first makes sure
+// that the flush's backend has ended: while it waits in its commit, nobody can see what
+// it is about to commit.
+func (r *Repository) RevokeClaims(ctx context.Context, work []service.QueueWork, flushErr error) error {
+	if !hasClaims(work) {
+		return nil
+	}
+	var lost *lostFlush
+	if errors.As(flushErr, &lost) {
+		if err := r.endBackend(ctx, lost); err != nil {
+			return err
+		}
+	}
 	for _, w := range work {
 		for _, claim := range w.Claims {
 			_, err := r.hot.Exec(ctx, revokeSQL, w.QueueID, claim.Lease, claim.Max, claim.Visibility.Microseconds())
@@ -225,3 +261,34 @@ func (r *Repository) RevokeClaims(ctx context.Context, work []service.QueueWork)
 	}
 	return nil
 }
+
+func hasClaims(work []service.QueueWork) bool {
+	return slices.ContainsFunc(work, func(w service.QueueWork) bool { return len(w.Claims) > 0 })
+}
+
+// endBackend ends the backend of a lost flush, where it still runs, and waits for its end.
+func (r *Repository) endBackend(ctx context.Context, lost *lostFlush) error {
+	for {
+		var running bool
+		err := r.cold.QueryRow(ctx, `
+SELECT EXISTS (
+	SELECT pg_terminate_backend(pid)
+	FROM pg_stat_activity
+	WHERE pid = $1 AND usename = current_user AND datname = current_database() AND application_name = $2
+)`, lost.pid, lost.application).Scan(&running)
+		if err != nil {
+			return r.classify("end a lost flush", err)
+		}
+		if !running {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return unavailable(ctx.Err())
+		case <-time.After(backendPause):
+		}
+	}
+}
+
+// backendPause is how often the end of a backend is looked for.
+const backendPause = 50 * time.Millisecond

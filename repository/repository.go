@@ -31,6 +31,10 @@ var hotPlans = map[string]string{
 	"enable_hashjoin":   "off",
 	"enable_mergejoin":  "off",
 	"plan_cache_mode":   "force_generic_plan",
+	// A row that is known by its ctid is fetched by that. Where the statistics say that
+	// the table is empty, reading a whole index would otherwise seem to cost nothing.
+	"random_page_cost":     "0.01",
+	"cpu_index_tuple_cost": "10",
 }
 
 // Options of Open. All are required.
@@ -48,7 +52,9 @@ type Repository struct {
 	cold *pgxpool.Pool // all else
 	lane int
 	id   string // tells this process's notifications from others'
-	log  *slog.Logger
+	// hotName is the application_name of the flushes' connections: this process's alone.
+	hotName string
+	log     *slog.Logger
 }
 
 var _ service.Store = (*Repository)(nil)
@@ -64,9 +70,10 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 		id:   newReplicaID(),
 		log:  opts.Logger,
 	}
+	r.hotName = "tusq flush " + r.id
 	var err error
 	// Besides the flushes: one connection to undo claims whose commit is unknown.
-	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, hotPlans, r.assignLane(opts.HotConnections)); err != nil {
+	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, r.hotSettings(), r.assignLane(opts.HotConnections)); err != nil {
 		return nil, err
 	}
 	if r.cold, err = openPool(ctx, opts.URL, coldConnections, nil, nil); err != nil {
@@ -84,6 +91,28 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 func (r *Repository) Close() {
 	r.hot.Close()
 	r.cold.Close()
+}
+
+// hotSettings are the parameters of the flushes' connections. A lock that is held for
+// long fails the flush, which is repeated, instead of all queues.
+func (r *Repository) hotSettings() map[string]string {
+	settings := maps.Clone(hotPlans)
+	settings["application_name"] = r.hotName
+	settings["lock_timeout"] = "3s"
+	return settings
+}
+
+// sessionSettings are the parameters of all connections. A replica that vanishes keeps
+// its row locks until PostgreSQL notices: by TCP in the middle of a statement, by the
+// timeout in the middle of a transaction.
+var sessionSettings = map[string]string{
+	"application_name":                    "tusq",
+	"timezone":                            "UTC",
+	"idle_in_transaction_session_timeout": "10s",
+	"tcp_keepalives_idle":                 "10",
+	"tcp_keepalives_interval":             "5",
+	"tcp_keepalives_count":                "3",
+	"tcp_user_timeout":                    "20s",
 }
 
 // assignLane gives connections their lanes in turn.
@@ -105,9 +134,7 @@ func openPool(ctx context.Context, url string, size int, settings map[string]str
 	config.MaxConnIdleTime = time.Minute
 	config.PingTimeout = time.Second
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
-	config.ConnConfig.RuntimeParams["application_name"] = "tusq"
-	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "10s"
+	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings)
 	maps.Copy(config.ConnConfig.RuntimeParams, settings)
 	config.ConnConfig.OnNotice = noteUnreplicated
 	config.AfterConnect = prepare

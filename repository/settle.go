@@ -9,13 +9,31 @@ import (
 	"tusq/service"
 )
 
+// Settlements find each row by a lookup of its own and change it by its ctid. Joined
+// directly, a plan that was made while the table was small would read the whole queue for
+// each of them. The lookup asks for a range of one id in order, because only the primary
+// key gives that order: while the table is empty all indexes seem to cost the same.
+//
+// A row that another transaction changes at that very moment is passed over, although its
+// lease may still hold. Leases then tells, and the service asks again.
+
 // deleteSQL ends leases that still hold. It reads by the primary key, in the order of
 // the ids, and waits only for another settlement or a claim of the same message.
 const deleteSQL = `
-WITH deleted AS (
+WITH found AS MATERIALIZED (
+	SELECT m.ctid, m.queue_id, s.lease
+	FROM unnest($3::uuid[], $4::bigint[]) AS s (id, lease)
+	CROSS JOIN LATERAL (
+		SELECT ctid, queue_id
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease
+		ORDER BY id
+		LIMIT 1
+	) AS m
+), deleted AS (
 	DELETE FROM messages m
-	USING unnest($3::uuid[], $4::bigint[]) AS s (id, lease)
-	WHERE m.queue_id = $1 AND m.id = s.id AND m.lease = s.lease
+	USING found f
+	WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
 	RETURNING m.id, m.lease
 ), counted AS (
 	INSERT INTO queue_counters AS c (queue_id, lane, messages)
@@ -27,28 +45,49 @@ SELECT id, lease FROM deleted`
 // extendSQL sets when leases end that still hold, but not more than 12 hours after the
 // receive; a lease that ended and was not given anew still holds. It reads by the primary key.
 const extendSQL = `
+WITH found AS MATERIALIZED (
+	SELECT m.ctid, m.queue_id, s.lease, now() + s.timeout * interval '1 microsecond' AS until
+	FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS s (id, lease, timeout)
+	CROSS JOIN LATERAL (
+		SELECT ctid, queue_id
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease
+		ORDER BY id
+		LIMIT 1
+	) AS m
+)
 UPDATE messages m
 SET visible_at = CASE
-	WHEN now() + s.timeout * interval '1 microsecond' <= m.received_at + interval '12 hours' + interval '1 second'
-	THEN now() + s.timeout * interval '1 microsecond'
+	WHEN f.until <= m.received_at + interval '12 hours 1 second' THEN f.until
 	ELSE m.visible_at
 	END
-FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS s (id, lease, timeout)
-WHERE m.queue_id = $1 AND m.id = s.id AND m.lease = s.lease
-RETURNING m.id, m.lease, now() + s.timeout * interval '1 microsecond' > m.received_at + interval '12 hours' + interval '1 second'`
+FROM found f
+WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
+RETURNING m.id, f.lease, f.until > m.received_at + interval '12 hours 1 second'`
 
 // releaseSQL undoes claims: the messages are visible now, as if they had not been
 // received. It reads by the primary key.
 const releaseSQL = `
+WITH found AS MATERIALIZED (
+	SELECT m.ctid, m.queue_id, s.lease
+	FROM unnest($2::uuid[], $3::bigint[]) AS s (id, lease)
+	CROSS JOIN LATERAL (
+		SELECT ctid, queue_id
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease
+		ORDER BY id
+		LIMIT 1
+	) AS m
+)
 UPDATE messages m
 SET visible_at = now(),
 	lease = NULL,
 	receive_count = m.receive_count - 1,
 	returned = m.receive_count > 1,
 	first_received_at = CASE WHEN m.receive_count > 1 THEN m.first_received_at END
-FROM unnest($2::uuid[], $3::bigint[]) AS s (id, lease)
-WHERE m.queue_id = $1 AND m.id = s.id AND m.lease = s.lease
-RETURNING s.id, s.lease`
+FROM found f
+WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
+RETURNING m.id, f.lease`
 
 // lease is what a settlement names.
 type lease struct {
@@ -123,24 +162,32 @@ func (index settlementIndex) readExtended(rows pgx.Rows) error {
 	return err
 }
 
-// MissingMessages returns those of the ids that are no longer in the queue.
-func (r *Repository) MissingMessages(ctx context.Context, queueID int64, ids []service.MessageID) (map[service.MessageID]bool, error) {
+// Leases returns the leases that messages have now, 0 where there is none. Messages that
+// are gone are left out.
+func (r *Repository) Leases(ctx context.Context, queueID int64, ids []service.MessageID) (map[service.MessageID]int64, error) {
 	params := make([]pgtype.UUID, len(ids))
 	for i, id := range ids {
 		params[i] = pgUUID(id)
 	}
-	rows, _ := r.cold.Query(ctx, `
-SELECT s.id
+	rows, _ := r.hot.Query(ctx, `
+SELECT s.id, m.lease
 FROM unnest($2::uuid[]) AS s (id)
-WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.queue_id = $1 AND m.id = s.id)`, queueID, params)
-	missing := map[service.MessageID]bool{}
+CROSS JOIN LATERAL (
+	SELECT coalesce(lease, 0) AS lease
+	FROM messages
+	WHERE queue_id = $1 AND id BETWEEN s.id AND s.id
+	ORDER BY id
+	LIMIT 1
+) AS m`, queueID, params)
+	leases := make(map[service.MessageID]int64, len(ids))
 	var id pgtype.UUID
-	_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-		missing[id.Bytes] = true
+	var lease int64
+	_, err := pgx.ForEachRow(rows, []any{&id, &lease}, func() error {
+		leases[id.Bytes] = lease
 		return nil
 	})
 	if err != nil {
 		return nil, r.classify("find messages", err)
 	}
-	return missing, nil
+	return leases, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,17 +135,37 @@ func (p plan) walk(visit func(plan)) {
 	}
 }
 
-// explain runs a statement on a hot connection, rolls it back, and returns its plan.
+// explain runs a statement on a hot connection as flushes do, prepared and with a plan
+// for any parameters, rolls it back, and returns that plan.
 func (s *store) explain(sql string, args ...any) plan {
 	s.t.Helper()
-	var text []byte
-	err := pgx.BeginFunc(s.ctx, s.hot, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(s.ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+sql, args...).Scan(&text); err != nil {
-			return err
+	conn, err := pgx.Connect(s.ctx, s.url)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer conn.Close(s.ctx)
+	for name, value := range hotPlans {
+		if _, err := conn.Exec(s.ctx, "SET "+name+" = "+value); err != nil {
+			s.t.Fatal(err)
 		}
-		return tx.Rollback(s.ctx)
-	})
-	if err != nil && err != pgx.ErrTxClosed {
+	}
+	if _, err := conn.Exec(s.ctx, "PREPARE hot AS "+sql); err != nil {
+		s.t.Fatal(err)
+	}
+	literals := make([]string, len(args))
+	for i, a := range args {
+		literals[i] = literal(a)
+	}
+	tx, err := conn.Begin(s.ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var text []byte
+	explain := "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE hot(" + strings.Join(literals, ", ") + ")"
+	if err := tx.QueryRow(s.ctx, explain, pgx.QueryExecModeSimpleProtocol).Scan(&text); err != nil {
+		s.t.Fatalf("%s: %v", explain, err)
+	}
+	if err := tx.Rollback(s.ctx); err != nil {
 		s.t.Fatal(err)
 	}
 	var plans []struct{ Plan plan }
@@ -152,4 +173,21 @@ func (s *store) explain(sql string, args ...any) plan {
 		s.t.Fatal(err)
 	}
 	return plans[0].Plan
+}
+
+// literal writes a parameter as SQL.
+func literal(value any) string {
+	switch v := value.(type) {
+	case []service.MessageID:
+		texts := make([]string, len(v))
+		for i, id := range v {
+			texts[i] = uuid.UUID(id).String()
+		}
+		return "'{" + strings.Join(texts, ",") + "}'"
+	case []int64:
+		return "'{" + strings.Trim(strings.ReplaceAll(fmt.Sprint(v), " ", ","), "[]") + "}'"
+	case []string:
+		return "'{" + strings.Join(v, ",") + "}'"
+	}
+	return fmt.Sprint(value)
 }

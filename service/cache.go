@@ -89,6 +89,14 @@ func (c *queueCache) forget(id int64) {
 	}
 }
 
+// forgetName drops the queue of a name, which has changed.
+func (c *queueCache) forgetName(account, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	delete(c.entries, queueKey{account, name})
+}
+
 // forgetAll drops every queue.
 func (c *queueCache) forgetAll() {
 	c.mu.Lock()

@@ -1,4 +1,4 @@
 package service
 
-// Waiters returns how many receives wait at a queue on this replica.
-func (s *Service) Waiters(queueID int64) int { return s.hub.Waiters(queueID) }
+// Listening is closed once the service hears of other replicas' events.
+func (s *Service) Listening() <-chan struct{} { return s.listening }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // opKind is what an operation does. A flush carries the kinds out in this order.
@@ -24,6 +25,8 @@ const (
 const (
 	maxClaim      = 1000 // messages of one claim statement; who is left without asks again
 	flushAttempts = 3    // of a flush that met a conflict or lost its connection
+
+	revokeTimeout = 5 * time.Second // to undo claims whose commit is unknown
 )
 
 // op is one item of pending work, with its answer.
@@ -35,6 +38,8 @@ type op struct {
 	settle *Settlement // of opDelete, opExtend, opRelease
 	send   *Outgoing   // of opSend
 	claim  *demand     // of opClaim
+
+	place int // among its call's items
 
 	err  error
 	gone bool // the queue does not exist
@@ -51,6 +56,7 @@ type demand struct {
 
 // call is one call's operations: its caller waits until all have been answered.
 type call struct {
+	claim *op          // of ops, the claim; nil: none
 	open  atomic.Int32 // operations without an answer
 	state atomic.Int32 // callWaiting, callAnswered or callAbandoned
 	done  chan struct{}
@@ -81,6 +87,9 @@ func (s *Service) do(ctx context.Context, ops []*op) error {
 	c.open.Store(int32(len(ops)))
 	for _, o := range ops {
 		o.call = c
+		if o.kind == opClaim {
+			c.claim = o
+		}
 	}
 	if err := s.engine.Submit(ops); err != nil {
 		return s.refused(err)
@@ -99,23 +108,34 @@ func (s *Service) do(ctx context.Context, ops []*op) error {
 
 // flush carries out ops in one transaction, again where that is safe and may help.
 func (s *Service) flush(ctx context.Context, ops []*op) error {
+	do := s.store.Flush
 	for attempt := 1; ; attempt++ {
 		work := plan(ops)
-		err := s.store.Flush(ctx, work)
-		switch {
-		case err == nil:
+		err := do(ctx, work)
+		if err == nil {
 			s.fanOut(work, ops)
 			return nil
-		case attempt == flushAttempts:
-			return err
-		case errors.Is(err, ErrOutcomeUnknown):
-			if revokeErr := s.store.RevokeClaims(ctx, work); revokeErr != nil {
+		}
+		if errors.Is(err, ErrOutcomeUnknown) {
+			do = s.store.Reflush
+			if revokeErr := s.revoke(work, err); revokeErr != nil {
 				return revokeErr
 			}
-		case !errors.Is(err, ErrConflict):
+		} else if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if attempt == flushAttempts {
 			return err
 		}
 	}
+}
+
+// revoke undoes the claims of a flush whose commit is unknown. The flush's own time
+// may be over, so it takes its own.
+func (s *Service) revoke(work []QueueWork, flushErr error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
+	defer cancel()
+	return s.store.RevokeClaims(ctx, work, flushErr)
 }
 
 func isDivisible(err error) bool { return errors.Is(err, ErrData) }
@@ -273,8 +293,8 @@ func (s *Service) settleOps(ops []*op, err error) {
 		if o.call == nil || o.call.open.Add(-1) > 0 {
 			continue
 		}
-		if !o.call.state.CompareAndSwap(callWaiting, callAnswered) && o.kind == opClaim {
-			s.release(o.queue, o.claim.got) // a claim is its call's only op
+		if !o.call.state.CompareAndSwap(callWaiting, callAnswered) && o.call.claim != nil {
+			s.release(o.queue, o.call.claim.claim.got)
 		}
 		close(o.call.done)
 	}

@@ -249,6 +249,35 @@ func TestDeadLetterWakesItsQueuesReceiver(t *testing.T) {
 	}
 }
 
+// TestDeadLetterChain checks that each queue of a chain counts receives from zero.
+func TestDeadLetterChain(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	w.create("last", service.QueueChange{})
+	w.create("middle", service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "last", MaxReceives: 2}})
+	if _, err := w.UpdateQueue(w.ctx, caller, w.queue, service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "middle", MaxReceives: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	w.send("poison")
+	for _, stage := range []struct {
+		queue string
+		times int
+	}{{w.queue, 3}, {"middle", 2}, {"last", 5}} {
+		for n := range stage.times {
+			got := w.receiveFor(stage.queue, service.ReceiveMessages{Max: 1, Visibility: new(time.Duration(0))})
+			if len(got) != 1 {
+				t.Fatalf("receive %d of %s got %d messages", n+1, stage.queue, len(got))
+			}
+		}
+		if stage.queue != "last" {
+			if got := w.receive(stage.queue, 1); len(got) != 0 {
+				t.Fatalf("%s delivered once too often", stage.queue)
+			}
+		}
+	}
+	_, err := w.UpdateQueue(w.ctx, caller, "last", service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "last", MaxReceives: 1}})
+	wantCode(t, err, service.CodeInvalidParameter)
+}
+
 func TestWithoutItsDeadLetterQueueAMessageIsDelivered(t *testing.T) {
 	w := setup(t, service.QueueChange{})
 	w.create("dead", service.QueueChange{})

@@ -11,6 +11,7 @@ const (
 	MaxBatchBytes      = 8 << 20             // bodies and attributes of one call's messages
 	MaxAttributes      = 10                  // attributes of one message
 	MaxAttributeName   = 256                 // characters of an attribute's name or type
+	MaxTraceHeader     = 2048                // bytes of a trace header, which messages are not charged for
 	MaxReceives        = 1000                // of a dead-letter policy's max_receives
 	MaxListLimit       = 1000                // entries of one page of queues
 	MaxPeekLimit       = 100                 // entries of one page of messages

@@ -31,8 +31,12 @@ func setup(t *testing.T, change service.QueueChange) *world {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	w := &world{t: t, ctx: ctx, queue: "orders"}
-	w.Service = testservice.On(t, url, service.Options{})
-	w.other = testservice.On(t, url, service.Options{})
+	// Waking is by hints alone: the periodic check that makes up for them never comes.
+	w.Service = testservice.On(t, url, service.Options{CheckInterval: time.Hour})
+	w.other = testservice.On(t, url, service.Options{CheckInterval: time.Hour})
+	for _, replica := range []*service.Service{w.Service, w.other} {
+		<-replica.Listening()
+	}
 	w.create(w.queue, change)
 	return w
 }

@@ -99,7 +99,7 @@ func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQ
 	if err := validQueueName(create.Name); err != nil {
 		return Queue{}, false, err
 	}
-	if err := s.validChange(ctx, caller, create.QueueChange); err != nil {
+	if err := s.validChange(ctx, caller, create.Name, create.QueueChange); err != nil {
 		return Queue{}, false, err
 	}
 	wanted := Queue{
@@ -113,6 +113,7 @@ func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQ
 	if err != nil {
 		return Queue{}, false, err
 	}
+	s.queues.forgetName(caller.Account, create.Name)
 	if !created {
 		if field := create.differs(queue); field != "" {
 			return Queue{}, false, &Error{Code: CodeQueueExists, Field: field,
@@ -162,7 +163,7 @@ func (s *Service) UpdateQueue(ctx context.Context, caller Caller, name string, c
 	if err := validQueueName(name); err != nil {
 		return Queue{}, err
 	}
-	if err := s.validChange(ctx, caller, change); err != nil {
+	if err := s.validChange(ctx, caller, name, change); err != nil {
 		return Queue{}, err
 	}
 	queue, err := s.store.UpdateQueue(ctx, caller.Account, name, change.apply)
@@ -205,13 +206,16 @@ func (s *Service) GetQueueStats(ctx context.Context, caller Caller, name string)
 	return s.store.QueueStats(ctx, queue.ID)
 }
 
-// validChange checks a change, and that its dead-letter queue exists.
-func (s *Service) validChange(ctx context.Context, caller Caller, change QueueChange) error {
+// validChange checks a change of a queue, and that its dead-letter queue exists.
+func (s *Service) validChange(ctx context.Context, caller Caller, name string, change QueueChange) error {
 	if err := change.valid(); err != nil {
 		return err
 	}
 	if change.DeadLetter == nil || change.DeadLetter.Queue == "" {
 		return nil
+	}
+	if change.DeadLetter.Queue == name {
+		return invalid("dead_letter.queue", "A queue cannot be its own dead-letter queue.")
 	}
 	_, err := s.store.GetQueue(ctx, caller.Account, change.DeadLetter.Queue)
 	if ErrorCode(err) == CodeQueueNotFound {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"tusq/service/wake"
 )
 
 // ReceiveMessages claims up to receive.Max messages, waiting for the first. No
@@ -60,25 +62,15 @@ func (s *Service) poll(ctx context.Context, caller Caller, q *Queue, receive Rec
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	for {
-		claimed, err := s.claim(ctx, q, receive)
-		if err != nil {
+		claimed, err := s.claimOrLook(ctx, q, receive)
+		if err != nil || len(claimed) > 0 {
+			// There may be more for others, and a wake that this one has used up.
+			s.hub.Wake(q.ID, 1)
+			return claimed, err
+		}
+		woken, err := s.sleep(ctx, waiter, timeout.C)
+		if !woken {
 			return nil, err
-		}
-		if len(claimed) > 0 {
-			s.hub.Wake(q.ID, 1) // there may be more, and who else was woken is not known
-			return claimed, nil
-		}
-		if err := s.look(ctx, q); err != nil {
-			return nil, err
-		}
-		select {
-		case <-waiter.C:
-		case <-timeout.C:
-			return nil, nil
-		case <-s.draining:
-			return nil, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
 		now, err := s.queues.get(ctx, caller.Account, q.Name)
 		if err != nil {
@@ -91,15 +83,42 @@ func (s *Service) poll(ctx context.Context, caller Caller, q *Queue, receive Rec
 	}
 }
 
-// claim takes messages that are visible now.
-func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages) ([]Claimed, error) {
+// sleep waits for a wake, or for a reason to wait no longer.
+func (s *Service) sleep(ctx context.Context, waiter *wake.Waiter, timeout <-chan time.Time) (woken bool, err error) {
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	select {
+	case <-waiter.C:
+		return true, nil
+	case <-timeout:
+		return false, nil
+	case <-s.draining:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// claimOrLook claims and, when that finds nothing, claims again while it sets the
+// queue's timer to the moment at which the next message becomes visible. Both are one
+// transaction: what is visible is claimed, what is not is seen by the look.
+func (s *Service) claimOrLook(ctx context.Context, q *Queue, receive ReceiveMessages) ([]Claimed, error) {
+	claimed, err := s.claim(ctx, q, receive)
+	if err != nil || len(claimed) > 0 {
+		return claimed, err
+	}
+	return s.claim(ctx, q, receive, &op{kind: opLook, queue: q})
+}
+
+// claim takes messages that are visible now, with other operations beside.
+func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages, beside ...*op) ([]Claimed, error) {
 	want := Claim{Visibility: q.Settings.VisibilityTimeout, Retention: q.Settings.Retention, DeadLetter: q.Settings.DeadLetter}
 	if receive.Visibility != nil {
 		want.Visibility = *receive.Visibility
 	}
 	for !s.isDraining() {
 		o := &op{kind: opClaim, queue: q, claim: &demand{max: receive.Max, want: want}}
-		if err := s.do(ctx, []*op{o}); err != nil {
+		if err := s.do(ctx, append([]*op{o}, beside...)); err != nil {
 			return nil, err
 		}
 		if o.err != nil {
@@ -114,18 +133,6 @@ func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages) 
 		}
 	}
 	return nil, nil
-}
-
-// look sets the queue's timer to the moment at which its next message becomes visible.
-func (s *Service) look(ctx context.Context, q *Queue) error {
-	o := &op{kind: opLook, queue: q}
-	if err := s.do(ctx, []*op{o}); err != nil {
-		return err
-	}
-	if o.err != nil {
-		return o.failure("look")
-	}
-	return nil
 }
 
 // deliver seals the receipts of claimed messages. What cannot be delivered is released.

@@ -21,35 +21,49 @@ func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string,
 	if err := validBatch(len(messages), messages); err != nil {
 		return nil, err
 	}
-	sent := make([]Sent, len(messages))
+	sent, gone, err := s.sendTo(ctx, q, messages)
+	if err != nil || !gone {
+		return sent, err
+	}
+	// The queue was deleted; another replica may have made it anew.
+	if q, err = s.reload(ctx, q); err != nil {
+		return nil, err
+	}
+	if sent, gone, err = s.sendTo(ctx, q, messages); gone {
+		return nil, ErrQueueNotFound(queue)
+	}
+	return sent, err
+}
+
+// sendTo stores messages in one incarnation of a queue; gone: it has been deleted.
+func (s *Service) sendTo(ctx context.Context, q *Queue, messages []SendMessage) (sent []Sent, gone bool, err error) {
+	sent = make([]Sent, len(messages))
 	ops := make([]*op, 0, len(messages))
-	places := make([]int, 0, len(messages)) // of the ops among the messages
 	for i := range messages {
 		out, err := messages[i].outgoing(q.Settings)
 		if err != nil {
 			sent[i].Err = err
 			continue
 		}
-		ops = append(ops, &op{kind: opSend, queue: q, send: out})
-		places = append(places, i)
+		ops = append(ops, &op{kind: opSend, queue: q, send: out, place: i})
 	}
 	if len(ops) == 0 {
-		return sent, nil
+		return sent, false, nil
 	}
 	if err := s.do(ctx, ops); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	for n, o := range ops {
+	for _, o := range ops {
 		if o.gone {
-			return nil, s.lost(q)
+			return nil, true, nil
 		}
 		if o.err != nil {
-			sent[places[n]].Err = o.failure("send")
+			sent[o.place].Err = o.failure("send")
 			continue
 		}
-		sent[places[n]].ID = uuid.UUID(o.send.ID).String()
+		sent[o.place].ID = uuid.UUID(o.send.ID).String()
 	}
-	return sent, wholeFailure(sent)
+	return sent, false, wholeFailure(sent)
 }
 
 // validBatch checks the bounds of a whole call.
@@ -111,10 +125,7 @@ func (o *op) failure(action string) error {
 // is not the messages' own.
 func wholeFailure(sent []Sent) error {
 	for _, m := range sent {
-		if m.Err == nil {
-			return nil
-		}
-		if code := ErrorCode(m.Err); code != CodeUnavailable && code != CodeInternal {
+		if m.Err == nil || !isServerFault(m.Err) {
 			return nil
 		}
 	}
@@ -129,10 +140,16 @@ func (s *Service) refused(err error) error {
 	return &Error{Code: CodeUnavailable, Message: "This replica is shutting down.", Err: err}
 }
 
-// lost is the error of a call on a queue that turned out to be deleted.
-func (s *Service) lost(q *Queue) error {
+// isServerFault tells whether err is not about the item that it answers.
+func isServerFault(err error) bool {
+	code := ErrorCode(err)
+	return code == CodeUnavailable || code == CodeInternal
+}
+
+// reload returns a queue's live incarnation, which may have changed since q was read.
+func (s *Service) reload(ctx context.Context, q *Queue) (*Queue, error) {
 	s.queues.forget(q.ID)
-	return ErrQueueNotFound(q.Name)
+	return s.queues.get(ctx, q.Account, q.Name)
 }
 
 // ErrQueueNotFound is the error of a call that names a queue that does not exist.

@@ -1,10 +1,12 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,6 +37,9 @@ type Options struct {
 	Logger *slog.Logger
 	// NoCoalesce gives each call a transaction of its own. It exists to measure what merging gains.
 	NoCoalesce bool
+	// CheckInterval is how often waiting receives look although nothing woke them, which
+	// makes up for lost hints. 0: 5 seconds.
+	CheckInterval time.Duration
 }
 
 // Service carries out every call of every dialect. Its methods may be called from
@@ -47,6 +52,12 @@ type Service struct {
 	engine   *engine.Loop[*op]
 	hub      *wake.Hub
 	notifier *notifier
+	check    time.Duration
+
+	waiting atomic.Int64 // see Waiting
+
+	listenOnce sync.Once
+	listening  chan struct{} // closed once other replicas are listened to
 
 	drainOnce sync.Once
 	draining  chan struct{}
@@ -59,13 +70,15 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		return nil, fmt.Errorf("load the receipt key: %w", err)
 	}
 	s := &Service{
-		store:    store,
-		log:      opts.Logger,
-		receipts: sealer{key: key},
-		queues:   newQueueCache(store),
-		hub:      wake.NewHub(),
-		notifier: newNotifier(),
-		draining: make(chan struct{}),
+		store:     store,
+		log:       opts.Logger,
+		receipts:  sealer{key: key},
+		queues:    newQueueCache(store),
+		hub:       wake.NewHub(),
+		notifier:  newNotifier(),
+		check:     cmp.Or(opts.CheckInterval, checkInterval),
+		listening: make(chan struct{}),
+		draining:  make(chan struct{}),
 	}
 	s.engine = engine.New(s.engineOptions(opts.NoCoalesce))
 	return s, nil
@@ -94,7 +107,7 @@ func (s *Service) engineOptions(alone bool) engine.Options[*op] {
 func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.engine.Run(ctx) })
-	group.Go(func() error { return s.hub.Run(ctx, checkInterval) })
+	group.Go(func() error { return s.hub.Run(ctx, s.check) })
 	group.Go(func() error { return s.runNotifier(ctx) })
 	group.Go(func() error { return s.runListener(ctx) })
 	group.Go(func() error {
@@ -121,6 +134,9 @@ func (s *Service) isDraining() bool {
 		return false
 	}
 }
+
+// Waiting returns how many receives sleep at this moment, until there may be a message.
+func (s *Service) Waiting() int64 { return s.waiting.Load() }
 
 // Ready tells whether calls can be served: nil, or an Error that says why not.
 func (s *Service) Ready(ctx context.Context) error {
@@ -150,6 +166,7 @@ func (s *Service) runListener(ctx context.Context) error {
 func (s *Service) resync() {
 	s.queues.forgetAll()
 	s.hub.WakeAll()
+	s.listenOnce.Do(func() { close(s.listening) })
 }
 
 func (s *Service) receiveEvent(e Event) {

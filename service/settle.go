@@ -1,6 +1,9 @@
 package service
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // DeleteMessages deletes received messages: one answer per receipt, in their order.
 // nil: the message is gone, now or already. CodeReceiptStale: it was received again
@@ -32,6 +35,10 @@ func (s *Service) ReleaseMessages(ctx context.Context, caller Caller, queue stri
 	return err
 }
 
+// settleAttempts is how often a settlement is tried whose lease holds, while others
+// change its message at the very moment.
+const settleAttempts = 5
+
 // settle carries out one kind of settlement for each receipt.
 func (s *Service) settle(ctx context.Context, caller Caller, queue string, kind opKind, items []ExtendVisibility) ([]error, error) {
 	q, err := s.queues.get(ctx, caller.Account, queue)
@@ -42,84 +49,97 @@ func (s *Service) settle(ctx context.Context, caller Caller, queue string, kind 
 		return nil, err
 	}
 	answers := make([]error, len(items))
+	receipts := s.openReceipts(items, answers)
+	if slices.ContainsFunc(receipts, func(r receipt) bool { return r.queueID != 0 && r.queueID != q.ID }) {
+		// Foreign receipts, or another replica has just deleted the queue and made it anew.
+		if q, err = s.reload(ctx, q); err != nil {
+			return nil, err
+		}
+	}
 	ops := make([]*op, 0, len(items))
-	places := make([]int, 0, len(items))
+	for i, r := range receipts {
+		switch {
+		case answers[i] != nil:
+		case r.queueID != q.ID:
+			answers[i] = errReceiptInvalid()
+		default:
+			settlement := &Settlement{ID: r.id, Lease: r.lease, Timeout: items[i].Timeout}
+			ops = append(ops, &op{kind: kind, queue: q, settle: settlement, place: i})
+		}
+	}
+	for attempt := 1; len(ops) > 0; attempt++ {
+		if err := s.do(ctx, ops); err != nil {
+			return nil, err
+		}
+		if kind == opRelease {
+			break // what does not hold is passed over
+		}
+		if ops, err = s.explain(ctx, q, ops, answers, attempt == settleAttempts); err != nil {
+			return nil, err
+		}
+	}
+	return answers, settleFailure(answers)
+}
+
+// openReceipts checks items and opens their receipts. What is wrong with one is its answer.
+func (s *Service) openReceipts(items []ExtendVisibility, answers []error) []receipt {
+	receipts := make([]receipt, len(items))
 	for i, item := range items {
-		settlement, err := s.settlement(q, item)
-		if err != nil {
-			answers[i] = err
-			continue
-		}
-		ops = append(ops, &op{kind: kind, queue: q, settle: settlement})
-		places = append(places, i)
-	}
-	if len(ops) == 0 {
-		return answers, nil
-	}
-	if err := s.do(ctx, ops); err != nil {
-		return nil, err
-	}
-	failed := 0
-	for n, o := range ops {
-		if o.err != nil {
-			answers[places[n]] = o.failure("settle")
-			failed++
+		if answers[i] = validDuration("visibility_timeout", item.Timeout, 0, MaxVisibility); answers[i] == nil {
+			receipts[i], answers[i] = s.receipts.open(item.Receipt)
 		}
 	}
-	if failed == len(ops) && failed == len(items) {
-		return nil, answers[0]
-	}
-	if kind == opRelease {
-		return answers, nil
-	}
-	return answers, s.explain(ctx, q, kind, ops, places, answers)
+	return receipts
 }
 
-// settlement checks an item and opens its receipt.
-func (s *Service) settlement(q *Queue, item ExtendVisibility) (*Settlement, error) {
-	if err := validDuration("visibility_timeout", item.Timeout, 0, MaxVisibility); err != nil {
-		return nil, err
-	}
-	r, err := s.receipts.open(item.Receipt, q.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &Settlement{ID: r.id, Lease: r.lease, Timeout: item.Timeout}, nil
-}
-
-// explain answers the items whose lease did not hold: the message is gone, or it was
-// received again since. The common case needs no further query.
-func (s *Service) explain(ctx context.Context, q *Queue, kind opKind, ops []*op, places []int, answers []error) error {
-	var unmatched []MessageID
+// explain answers the items and returns those that must be tried again. Where a lease
+// did not match, the message is gone, or it was received again since, or it was changed
+// at that moment and the lease still holds. The common case needs no further query.
+func (s *Service) explain(ctx context.Context, q *Queue, ops []*op, answers []error, last bool) (again []*op, err error) {
+	var unmatched []*op
+	var ids []MessageID
 	for _, o := range ops {
-		if o.err == nil && !o.settle.Done {
-			unmatched = append(unmatched, o.settle.ID)
+		switch {
+		case o.err != nil:
+			answers[o.place] = o.failure("settle")
+		case o.settle.TooLong:
+			answers[o.place] = invalid("visibility_timeout", "A message stays invisible for at most %d seconds after its receive.", int(MaxVisibility.Seconds()))
+		case !o.settle.Done:
+			unmatched = append(unmatched, o)
+			ids = append(ids, o.settle.ID)
 		}
 	}
 	if len(unmatched) == 0 {
-		return nil
+		return nil, nil
 	}
-	missing, err := s.store.MissingMessages(ctx, q.ID, unmatched)
+	leases, err := s.store.Leases(ctx, q.ID, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for n, o := range ops {
-		if o.err == nil && !o.settle.Done {
-			answers[places[n]] = o.unmatched(kind, missing[o.settle.ID])
+	for _, o := range unmatched {
+		lease, there := leases[o.settle.ID]
+		switch {
+		case there && lease == o.settle.Lease && last:
+			answers[o.place] = Errorf(CodeUnavailable, "The message is being changed by others; try again in a moment.")
+		case there && lease == o.settle.Lease:
+			again = append(again, o)
+		case there:
+			answers[o.place] = &Error{Code: CodeReceiptStale, Field: "receipt",
+				Message: "The message was received again, or released, since this receipt was given."}
+		case o.kind != opDelete:
+			answers[o.place] = &Error{Code: CodeMessageNotFound, Field: "receipt", Message: "The message does not exist any more."}
 		}
 	}
-	return nil
+	return again, nil
 }
 
-// unmatched is the answer to a settlement that changed nothing.
-func (o *op) unmatched(kind opKind, missing bool) error {
-	switch {
-	case o.settle.TooLong:
-		return invalid("visibility_timeout", "A message stays invisible for at most %d seconds after its receive.", int(MaxVisibility.Seconds()))
-	case missing && kind == opDelete:
-		return nil
-	case missing:
-		return &Error{Code: CodeMessageNotFound, Field: "receipt", Message: "The message does not exist any more."}
+// settleFailure is the error of a call whose every item failed for one reason that is
+// not the items' own.
+func settleFailure(answers []error) error {
+	for _, err := range answers {
+		if err == nil || !isServerFault(err) {
+			return nil
+		}
 	}
-	return &Error{Code: CodeReceiptStale, Field: "receipt", Message: "The message was received again, or released, since this receipt was given."}
+	return answers[0]
 }

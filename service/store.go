@@ -41,10 +41,17 @@ type QueueStore interface {
 type MessageStore interface {
 	// Flush carries out all work in one transaction and fills in the answers.
 	Flush(ctx context.Context, work []QueueWork) error
-	// RevokeClaims undoes claims whose commit is not known to have happened.
-	RevokeClaims(ctx context.Context, work []QueueWork) error
-	// MissingMessages returns those of the ids that are no longer in the queue.
-	MissingMessages(ctx context.Context, queueID int64, ids []MessageID) (map[MessageID]bool, error)
+	// Reflush is Flush for work whose commit is unknown after flushErr. What has happened
+	// is not done again, and its success means that the first commit, if there was one,
+	// is as durable as its own: a synchronous standby has both. The claims must have been
+	// revoked and made anew.
+	Reflush(ctx context.Context, work []QueueWork) error
+	// RevokeClaims undoes the claims of a flush that ended with flushErr, an
+	// ErrOutcomeUnknown, once it is certain that they cannot be committed any more.
+	RevokeClaims(ctx context.Context, work []QueueWork, flushErr error) error
+	// Leases returns the leases that messages have now, 0 where there is none. Messages
+	// that are gone are left out.
+	Leases(ctx context.Context, queueID int64, ids []MessageID) (map[MessageID]int64, error)
 	// PeekMessages returns a page of messages as they are now, and the next page's cursor.
 	PeekMessages(ctx context.Context, queue Queue, peek PeekMessages) ([]Claimed, string, error)
 }

@@ -120,6 +120,9 @@ func (m *SendMessage) valid(maxSize int) error {
 	if m.GroupID != "" && !groupID.MatchString(m.GroupID) {
 		return invalid("group_id", "group_id has 1 to 128 letters, digits and punctuation characters.")
 	}
+	if len(m.TraceHeader) > MaxTraceHeader {
+		return invalid("trace_header", "A trace header has at most %d bytes.", MaxTraceHeader)
+	}
 	if err := validText("trace_header", m.TraceHeader); err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tusq/internal/pgtest"
 	"tusq/service"
 	"tusq/test/testservice"
@@ -23,21 +25,17 @@ type answer struct {
 	took     time.Duration
 }
 
-// wait receives in the background from a replica, and returns once it waits (or has
+// wait receives in the background from a replica, and returns once it sleeps (or has
 // ended already). The result tells of its end.
 func (w *world) wait(ctx context.Context, replica *service.Service, max int) <-chan answer {
 	done := make(chan answer, 1)
 	start := time.Now()
-	queue, err := replica.GetQueue(w.ctx, caller, w.queue)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	before := replica.Waiters(queue.ID)
+	before := replica.Waiting()
 	go func() {
 		messages, err := replica.ReceiveMessages(ctx, caller, w.queue, service.ReceiveMessages{Max: max, Wait: new(long)})
 		done <- answer{messages, err, time.Since(start)}
 	}()
-	for replica.Waiters(queue.ID) == before && len(done) == 0 {
+	for replica.Waiting() == before && len(done) == 0 {
 		runtime.Gosched()
 	}
 	return done
@@ -45,7 +43,7 @@ func (w *world) wait(ctx context.Context, replica *service.Service, max int) <-c
 
 func (a answer) mustHave(t *testing.T, n int) {
 	t.Helper()
-	if a.err != nil || len(a.messages) != n || a.took > long/2 {
+	if a.err != nil || len(a.messages) != n || a.took > 5*time.Second {
 		t.Errorf("the waiting receive got %d messages and %v after %v, want %d soon", len(a.messages), a.err, a.took, n)
 	}
 }
@@ -136,6 +134,71 @@ func TestReceiverThatLeavesReleasesItsMessages(t *testing.T) {
 		}
 	}
 	w.wantStats(w.queue, service.Stats{})
+}
+
+// TestReceiverThatLeavesPassesItsWakeOn has two waiters and one message: whoever of
+// them leaves, the other gets it.
+func TestReceiverThatLeavesPassesItsWakeOn(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	for range 20 {
+		ctx, leave := context.WithCancel(w.ctx)
+		first := w.wait(ctx, w.Service, 1)
+		second := w.wait(w.ctx, w.Service, 1)
+		w.send("job")
+		leave()
+		if a := <-first; a.err == nil { // it was answered before it left
+			if err := w.ReleaseMessages(w.ctx, caller, w.queue, []string{a.messages[0].Receipt}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := <-second
+		a.mustHave(t, 1)
+		if err := w.delete(w.queue, a.messages[0].Receipt); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPeriodicCheckMakesUpForLostHints makes a message visible behind the service's back.
+func TestPeriodicCheckMakesUpForLostHints(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	w := &world{t: t, ctx: t.Context(), queue: "orders"}
+	w.Service = testservice.On(t, url, service.Options{CheckInterval: 100 * time.Millisecond})
+	w.other = w.Service
+	w.create(w.queue, service.QueueChange{Delay: new(time.Minute)})
+	w.send("job")
+	got := w.wait(w.ctx, w.Service, 1)
+	conn, err := pgx.Connect(w.ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(w.ctx)
+	if _, err := conn.Exec(w.ctx, `UPDATE messages SET visible_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	(<-got).mustHave(t, 1)
+}
+
+// TestQueueMadeAnewByAnotherReplica is used at once, although this one knew the old one.
+func TestQueueMadeAnewByAnotherReplica(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	for n := range 20 {
+		w.send("for the old queue")
+		if err := w.other.DeleteQueue(w.ctx, caller, w.queue); err != nil {
+			t.Fatal(err)
+		}
+		maker := []*service.Service{w.Service, w.other}[n%2]
+		if _, _, err := maker.CreateQueue(w.ctx, caller, service.CreateQueue{Name: w.queue}); err != nil {
+			t.Fatal(err)
+		}
+		w.send("for the new queue")
+		if m := w.one(w.queue); m.Body != "for the new queue" {
+			t.Fatalf("received %q", m.Body)
+		} else if err := w.delete(w.queue, m.Receipt); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestReleaseUndoesTheReceive(t *testing.T) {

@@ -79,14 +79,14 @@ func (d *database) restart(ctx context.Context) error {
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	server, err := embeddedpg.Start(starting, d.options)
+	if err == nil {
+		d.embedded = server
+		return nil
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("restart the embedded PostgreSQL: %w", err)
-	}
-	d.embedded = server
-	return nil
+	return fmt.Errorf("restart the embedded PostgreSQL: %w", err)
 }
 
 // close stops the private PostgreSQL.

@@ -151,10 +151,12 @@ func (c *serveCmd) shutDown(ctx context.Context, server *http.Server, svc *servi
 }
 
 func (c *serveCmd) httpServer(svc *service.Service, log *slog.Logger) *http.Server {
+	metrics := telemetry.New()
+	metrics.ShowWaiting(svc.Waiting)
 	handler := api.NewRouter(api.Options{
 		Service: svc,
 		Logger:  log,
-		Metrics: telemetry.New(),
+		Metrics: metrics,
 		Account: c.Account,
 		SQS:     sqs.New(svc, sqs.Options{Region: c.Region, PublicURL: c.PublicURL, Logger: log}),
 		Console: web.New(svc, web.Options{Logger: log}),

@@ -64,6 +64,14 @@ func New() *Metrics {
 	}
 }
 
+// ShowWaiting adds the number of receives that wait, which the service knows.
+func (m *Metrics) ShowWaiting(waiting func() int64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tusq_receives_waiting",
+		Help: "Receives that sleep until there may be a message.",
+	}, func() float64 { return float64(waiting()) }))
+}
+
 // Handler serves the metrics in the formats that Prometheus reads.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})

@@ -64,17 +64,6 @@ func (w *Waiter) Close() {
 	}
 }
 
-// Waiters returns how many wait at a queue.
-func (h *Hub) Waiters(id int64) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	q := h.queues[id]
-	if q == nil {
-		return 0
-	}
-	return q.waiters.Len()
-}
-
 // Wake wakes up to n waiters of a queue.
 func (h *Hub) Wake(id int64, n int) {
 	h.mu.Lock()

@@ -311,9 +311,9 @@ func TestClientThatLeavesThroughTheLoadBalancer(t *testing.T) {
 	}
 	body := `{"wait_seconds": 20}`
 	fmt.Fprintf(connection, "POST /v1/queues/demo/messages/receive HTTP/1.1\r\nHost: tusq\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	eventually(t, 10*time.Second, "a replica answers the receive", func() bool { return c.inFlight(t) > 0 })
+	eventually(t, 10*time.Second, "the receive waits", func() bool { return c.waiting(t) > 0 })
 	connection.Close()
-	eventually(t, 10*time.Second, "the receive has ended", func() bool { return c.inFlight(t) == 0 })
+	eventually(t, 10*time.Second, "the receive has ended", func() bool { return c.waiting(t) == 0 })
 	if _, err := api.Send(t.Context(), "demo", client.SendMessage{Body: "job"}); err != nil {
 		t.Fatal(err)
 	}
@@ -324,8 +324,8 @@ func TestClientThatLeavesThroughTheLoadBalancer(t *testing.T) {
 	}
 }
 
-// inFlight is the number of REST requests that the replicas are answering.
-func (c *cluster) inFlight(t *testing.T) (n int) {
+// waiting is the number of receives that wait on the replicas.
+func (c *cluster) waiting(t *testing.T) (n int) {
 	t.Helper()
 	for _, r := range c.replicas {
 		response, err := http.Get(r.url() + "/metrics")
@@ -339,7 +339,7 @@ func (c *cluster) inFlight(t *testing.T) (n int) {
 		}
 		for line := range strings.Lines(string(text)) {
 			var here int
-			if _, err := fmt.Sscanf(line, `tusq_http_requests_in_flight{dialect="rest"} %d`, &here); err == nil {
+			if _, err := fmt.Sscanf(line, `tusq_receives_waiting %d`, &here); err == nil {
 				n += here
 			}
 		}

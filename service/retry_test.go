@@ -1,0 +1,134 @@
+package service_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tusq/internal/pgtest"
+	"tusq/repository"
+	"tusq/service"
+)
+
+// faulty is the real store with a connection that fails around the commits of its choice.
+type faulty struct {
+	*repository.Repository
+	faults  atomic.Int32 // flushes that fail from now on
+	commits bool         // whether those are committed all the same
+	err     error        // what they fail with
+}
+
+func (f *faulty) Flush(ctx context.Context, work []service.QueueWork) error {
+	return f.fail(ctx, work, f.Repository.Flush)
+}
+
+func (f *faulty) Reflush(ctx context.Context, work []service.QueueWork) error {
+	return f.fail(ctx, work, f.Repository.Reflush)
+}
+
+func (f *faulty) fail(ctx context.Context, work []service.QueueWork, flush func(context.Context, []service.QueueWork) error) error {
+	if f.faults.Add(-1) < 0 {
+		return flush(ctx, work)
+	}
+	if f.commits {
+		if err := flush(ctx, work); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("injected: %w", f.err)
+}
+
+// TestFlushesWithAnUnknownOutcome sends, receives, extends and deletes while one or two
+// commits in a row are lost, really or only in appearance. The callers notice nothing,
+// and everything has happened once.
+func TestFlushesWithAnUnknownOutcome(t *testing.T) {
+	for _, f := range []*faulty{
+		{commits: true, err: service.ErrOutcomeUnknown},
+		{commits: false, err: service.ErrOutcomeUnknown},
+		{commits: false, err: service.ErrConflict},
+	} {
+		for faults := range int32(3) {
+			t.Run(fmt.Sprintf("%v, committed %v, %d times", f.err, f.commits, faults), func(t *testing.T) {
+				t.Parallel()
+				w := setupFaulty(t, &faulty{commits: f.commits, err: f.err})
+				lose := func() { w.store.faults.Store(faults) }
+				lose()
+				ids := w.send("a", "b", "c")
+				w.wantStats(w.queue, service.Stats{Visible: 3})
+				lose()
+				got := w.receive(w.queue, 10)
+				if len(got) != 3 || !slices.ContainsFunc(got, func(m service.Message) bool { return m.ID == ids[0] }) {
+					t.Fatalf("received %+v", got)
+				}
+				for _, m := range got {
+					if m.ReceiveCount != 1 {
+						t.Errorf("receive count %d, want 1", m.ReceiveCount)
+					}
+				}
+				w.wantStats(w.queue, service.Stats{InFlight: 3})
+				lose()
+				if err := w.extend(got[0].Receipt, 0); err != nil {
+					t.Errorf("extend: %v", err)
+				}
+				w.wantStats(w.queue, service.Stats{Visible: 1, InFlight: 2})
+				lose()
+				for _, m := range got {
+					if err := w.delete(w.queue, m.Receipt); err != nil {
+						t.Errorf("delete: %v", err)
+					}
+				}
+				w.wantStats(w.queue, service.Stats{})
+			})
+		}
+	}
+}
+
+// TestUnknownOutcomeIsTold gives up after some attempts, and says so. What was claimed
+// is not left locked.
+func TestUnknownOutcomeIsTold(t *testing.T) {
+	w := setupFaulty(t, &faulty{commits: true, err: service.ErrOutcomeUnknown})
+	w.send("a")
+	w.store.faults.Store(100)
+	_, err := w.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1})
+	wantCode(t, err, service.CodeUnavailable)
+	_, err = w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{{Body: "b"}})
+	wantCode(t, err, service.CodeUnavailable)
+	w.store.faults.Store(0)
+	w.wantStats(w.queue, service.Stats{Visible: 2})
+}
+
+type faultyWorld struct {
+	*world
+	store *faulty
+}
+
+func setupFaulty(t *testing.T, store *faulty) *faultyWorld {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	var err error
+	store.Repository, err = repository.Open(ctx, repository.Options{URL: pgtest.New(t), Replica: t.Name(), HotConnections: 1, Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := service.New(ctx, store, service.Options{Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- svc.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the service ended with %v", err)
+		}
+		store.Close()
+	})
+	w := &world{Service: svc, other: svc, t: t, ctx: ctx, queue: "orders"}
+	w.create(w.queue, service.QueueChange{})
+	return &faultyWorld{world: w, store: store}
+}
