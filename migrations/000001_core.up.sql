@@ -85,6 +85,7 @@ CREATE TABLE queue_counters (
     queue_id bigint NOT NULL,
     lane     integer NOT NULL,
     messages bigint NOT NULL,
+    flush_id bigint, -- of the lane's last sends: whether a flush was committed whose connection was lost
     PRIMARY KEY (queue_id, lane)
 ) WITH (
     fillfactor = 20,

@@ -29,7 +29,8 @@ WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', au
 CREATE TABLE public.queue_counters (
     queue_id bigint NOT NULL,
     lane integer NOT NULL,
-    messages bigint NOT NULL
+    messages bigint NOT NULL,
+    flush_id bigint
 )
 WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
 

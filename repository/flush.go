@@ -13,7 +13,7 @@ import (
 
 // Flush carries out all work in one transaction and fills in the answers.
 func (r *Repository) Flush(ctx context.Context, work []service.QueueWork) error {
-	return r.flush(ctx, work, "")
+	return r.flush(ctx, work, false)
 }
 
 // barrierSQL writes to the log, so that the commit waits for synchronous standbys even
@@ -22,11 +22,11 @@ const barrierSQL = `SELECT pg_logical_emit_message(true, 'tusq', '')`
 
 // Reflush is Flush for work whose commit is unknown.
 func (r *Repository) Reflush(ctx context.Context, work []service.QueueWork) error {
-	return r.flush(ctx, work, barrierSQL)
+	return r.flush(ctx, work, true)
 }
 
-// flush sends all statements, and a last one where it is given.
-func (r *Repository) flush(ctx context.Context, work []service.QueueWork, last string) error {
+// flush sends all statements; again: after a flush of the same work whose commit is unknown.
+func (r *Repository) flush(ctx context.Context, work []service.QueueWork, again bool) error {
 	conn, err := r.hot.Acquire(ctx)
 	if err != nil {
 		return r.classify("connect", err) // nothing was sent
@@ -37,13 +37,13 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, last s
 	lane, _ := kept[laneKey].(int)
 	batch := &pgx.Batch{}
 	for i := range work {
-		queueWork(batch, &work[i], lane)
+		queueWork(batch, &work[i], lane, again)
 	}
 	if batch.Len() == 0 {
 		return nil // every receiver has left
 	}
-	if last != "" {
-		batch.Queue(last)
+	if again {
+		batch.Queue(barrierSQL)
 	}
 	lost := &lostFlush{pid: server.PID(), application: r.hotName}
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
@@ -71,7 +71,7 @@ func (l *lostFlush) Error() string {
 func (l *lostFlush) Unwrap() []error { return []error{service.ErrOutcomeUnknown, l.err} }
 
 // queueWork adds one queue's statements in the order that QueueWork promises.
-func queueWork(batch *pgx.Batch, w *service.QueueWork, lane int) {
+func queueWork(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
 	if len(w.Deletes) > 0 {
 		queueDeletes(batch, w, lane)
 	}
@@ -81,8 +81,12 @@ func queueWork(batch *pgx.Batch, w *service.QueueWork, lane int) {
 	if len(w.Releases) > 0 {
 		queueReleases(batch, w)
 	}
-	if len(w.Sends) > 0 {
-		queueSends(batch, w, lane)
+	switch {
+	case len(w.Sends) == 0:
+	case again:
+		queueSends(batch, w, lane, resendSQL)
+	default:
+		queueSends(batch, w, lane, sendSQL)
 	}
 	for _, claim := range w.Claims {
 		queueClaim(batch, w, claim, lane)

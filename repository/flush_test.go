@@ -66,7 +66,7 @@ func TestRevokedClaimsNeverHappened(t *testing.T) {
 	kept := s.claim(1)
 	lost := s.claim(2)
 	work := []service.QueueWork{{QueueID: s.queue.ID, Claims: []*service.Claim{lost}}}
-	if err := s.RevokeClaims(s.ctx, work, service.ErrOutcomeUnknown); err != nil {
+	if err := s.Revoke(s.ctx, work, service.ErrOutcomeUnknown); err != nil {
 		t.Fatal(err)
 	}
 	s.wantStats(service.Stats{Visible: 2, InFlight: 1})

@@ -27,7 +27,7 @@ func (s *store) hotStatements(ids []service.MessageID) map[string]hotStatement {
 	leases := make([]int64, len(ids))
 	claims, byID := map[string]string{"messages_claim": "visible_at"}, map[string]string{"messages_pkey": "(id <= s.id)"}
 	return map[string]hotStatement{
-		"send":    {sql: sendSQL, args: []any{s.queue.ID, 0, ids, leases, slices.Repeat([]string{"body"}, len(ids)), "NULL", "NULL", "NULL"}, indexes: byID},
+		"send":    {sql: sendSQL, args: []any{s.queue.ID, 0, ids, leases, slices.Repeat([]string{"body"}, len(ids)), "NULL", "NULL", "NULL", 1}, indexes: byID},
 		"claim":   {sql: claimSQL, args: s.claimParams(10), indexes: claims},
 		"look":    {sql: lookSQL, args: []any{s.queue.ID}, indexes: claims},
 		"delete":  {sql: deleteSQL, args: []any{s.queue.ID, 0, ids, leases}, indexes: byID},

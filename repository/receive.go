@@ -238,13 +238,10 @@ SET visible_at = now(),
 FROM claimed c
 WHERE m.ctid = c.ctid AND m.queue_id = c.queue_id`
 
-// RevokeClaims undoes the claims of a flush whose commit is unknown. It first makes sure
-// that the flush's backend has ended: while it waits in its commit, nobody can see what
-// it is about to commit.
-func (r *Repository) RevokeClaims(ctx context.Context, work []service.QueueWork, flushErr error) error {
-	if !hasClaims(work) {
-		return nil
-	}
+// Revoke undoes the claims of a flush whose commit is unknown. It first makes sure that
+// the flush's backend has ended: while it waits in its commit, nobody can see what it is
+// about to commit.
+func (r *Repository) Revoke(ctx context.Context, work []service.QueueWork, flushErr error) error {
 	var lost *lostFlush
 	if errors.As(flushErr, &lost) {
 		if err := r.endBackend(ctx, lost); err != nil {
@@ -260,10 +257,6 @@ func (r *Repository) RevokeClaims(ctx context.Context, work []service.QueueWork,
 		}
 	}
 	return nil
-}
-
-func hasClaims(work []service.QueueWork) bool {
-	return slices.ContainsFunc(work, func(w service.QueueWork) bool { return len(w.Claims) > 0 })
 }
 
 // endBackend ends the backend of a lost flush, where it still runs, and waits for its end.

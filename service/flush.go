@@ -108,9 +108,9 @@ func (s *Service) do(ctx context.Context, ops []*op) error {
 
 // flush carries out ops in one transaction, again where that is safe and may help.
 func (s *Service) flush(ctx context.Context, ops []*op) error {
-	do := s.store.Flush
+	do, id := s.store.Flush, rand.Int64()
 	for attempt := 1; ; attempt++ {
-		work := plan(ops)
+		work := plan(ops, id)
 		err := do(ctx, work)
 		if err == nil {
 			s.fanOut(work, ops)
@@ -130,19 +130,19 @@ func (s *Service) flush(ctx context.Context, ops []*op) error {
 	}
 }
 
-// revoke undoes the claims of a flush whose commit is unknown. The flush's own time
-// may be over, so it takes its own.
+// revoke makes a flush's unknown commit certain and undoes its claims. The flush's own
+// time may be over, so it takes its own.
 func (s *Service) revoke(work []QueueWork, flushErr error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
 	defer cancel()
-	return s.store.RevokeClaims(ctx, work, flushErr)
+	return s.store.Revoke(ctx, work, flushErr)
 }
 
 func isDivisible(err error) bool { return errors.Is(err, ErrData) }
 
 // plan groups ops into each queue's work, in the order of the queues' ids, so that
 // two replicas' flushes lock what they share in the same order.
-func plan(ops []*op) []QueueWork {
+func plan(ops []*op, flushID int64) []QueueWork {
 	index := make(map[int64]int, 1)
 	work := make([]QueueWork, 0, 1)
 	for _, o := range ops {
@@ -150,7 +150,7 @@ func plan(ops []*op) []QueueWork {
 		if !ok {
 			i = len(work)
 			index[o.queue.ID] = i
-			work = append(work, QueueWork{QueueID: o.queue.ID})
+			work = append(work, QueueWork{QueueID: o.queue.ID, FlushID: flushID})
 		}
 		work[i].add(o)
 	}

@@ -12,6 +12,7 @@ import (
 	"tusq/internal/pgtest"
 	"tusq/repository"
 	"tusq/service"
+	"tusq/test/testservice"
 )
 
 // faulty is the real store with a connection that fails around the commits of its choice.
@@ -20,6 +21,7 @@ type faulty struct {
 	faults  atomic.Int32 // flushes that fail from now on
 	commits bool         // whether those are committed all the same
 	err     error        // what they fail with
+	between func()       // what happens between such a commit and the next attempt; nil: nothing
 }
 
 func (f *faulty) Flush(ctx context.Context, work []service.QueueWork) error {
@@ -37,6 +39,9 @@ func (f *faulty) fail(ctx context.Context, work []service.QueueWork, flush func(
 	if f.commits {
 		if err := flush(ctx, work); err != nil {
 			return err
+		}
+		if f.between != nil {
+			f.between()
 		}
 	}
 	return fmt.Errorf("injected: %w", f.err)
@@ -87,6 +92,21 @@ func TestFlushesWithAnUnknownOutcome(t *testing.T) {
 	}
 }
 
+// TestRepeatedSendKnowsThatItsMessageWasDeleted lets another replica receive and delete a
+// message between the lost commit of its send and the repetition.
+func TestRepeatedSendKnowsThatItsMessageWasDeleted(t *testing.T) {
+	w := setupFaulty(t, &faulty{commits: true, err: service.ErrOutcomeUnknown})
+	other := &world{Service: testservice.On(t, w.url, service.Options{}), t: t, ctx: w.ctx, queue: w.queue}
+	w.store.between = func() {
+		if err := other.delete(w.queue, other.one(w.queue).Receipt); err != nil {
+			t.Error(err)
+		}
+	}
+	w.store.faults.Store(1)
+	w.send("job")
+	w.wantStats(w.queue, service.Stats{})
+}
+
 // TestUnknownOutcomeIsTold gives up after some attempts, and says so. What was claimed
 // is not left locked.
 func TestUnknownOutcomeIsTold(t *testing.T) {
@@ -104,6 +124,7 @@ func TestUnknownOutcomeIsTold(t *testing.T) {
 type faultyWorld struct {
 	*world
 	store *faulty
+	url   string
 }
 
 func setupFaulty(t *testing.T, store *faulty) *faultyWorld {
@@ -111,7 +132,8 @@ func setupFaulty(t *testing.T, store *faulty) *faultyWorld {
 	log := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	var err error
-	store.Repository, err = repository.Open(ctx, repository.Options{URL: pgtest.New(t), Replica: t.Name(), HotConnections: 1, Logger: log})
+	url := pgtest.New(t)
+	store.Repository, err = repository.Open(ctx, repository.Options{URL: url, Replica: t.Name(), HotConnections: 1, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,5 +152,5 @@ func setupFaulty(t *testing.T, store *faulty) *faultyWorld {
 	})
 	w := &world{Service: svc, other: svc, t: t, ctx: ctx, queue: "orders"}
 	w.create(w.queue, service.QueueChange{})
-	return &faultyWorld{world: w, store: store}
+	return &faultyWorld{world: w, store: store, url: url}
 }

@@ -44,11 +44,11 @@ type MessageStore interface {
 	// Reflush is Flush for work whose commit is unknown after flushErr. What has happened
 	// is not done again, and its success means that the first commit, if there was one,
 	// is as durable as its own: a synchronous standby has both. The claims must have been
-	// revoked and made anew.
+	// revoked and made anew, and the work must have the same flush id.
 	Reflush(ctx context.Context, work []QueueWork) error
-	// RevokeClaims undoes the claims of a flush that ended with flushErr, an
-	// ErrOutcomeUnknown, once it is certain that they cannot be committed any more.
-	RevokeClaims(ctx context.Context, work []QueueWork, flushErr error) error
+	// Revoke makes sure that a flush that ended with flushErr, an ErrOutcomeUnknown, is
+	// not committed later than now, and undoes its claims.
+	Revoke(ctx context.Context, work []QueueWork, flushErr error) error
 	// Leases returns the leases that messages have now, 0 where there is none. Messages
 	// that are gone are left out.
 	Leases(ctx context.Context, queueID int64, ids []MessageID) (map[MessageID]int64, error)
@@ -99,6 +99,7 @@ type MessageID [16]byte
 // extends, releases, sends, claims: so a claim sees what was sent beside it.
 type QueueWork struct {
 	QueueID  int64
+	FlushID  int64 // random, the same in all attempts at a flush
 	Deletes  []*Settlement
 	Extends  []*Settlement
 	Releases []*Settlement

@@ -18,6 +18,10 @@ if has apt-get; then
 		as_root apt-get update -q
 		as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends haproxy
 	}
+	# Debian starts and enables the service, which nobody asked for.
+	if has systemctl; then
+		as_root systemctl disable --now haproxy >/dev/null 2>&1 || true
+	fi
 elif has dnf; then
 	say "installing haproxy: dnf install haproxy"
 	as_root dnf install -y -q haproxy
