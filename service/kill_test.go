@@ -1,0 +1,183 @@
+package service_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tusq/internal/pgtest"
+	"tusq/service"
+	"tusq/test/testservice"
+)
+
+// TestKilledBackends ends PostgreSQL's backends under load, again and again. Every
+// acknowledged message is received, none twice, and the counts are exact at the end.
+func TestKilledBackends(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	w := &world{t: t, ctx: ctx, queue: "orders"}
+	w.Service, w.other = testservice.On(t, url, service.Options{}), testservice.On(t, url, service.Options{})
+	w.create(w.queue, service.QueueChange{})
+
+	killing, stopKilling := context.WithCancel(ctx)
+	killed := make(chan int, 1)
+	go func() { killed <- killBackends(killing, t, url) }()
+	sends := w.sendUntil(time.Now().Add(3 * time.Second))
+	received := w.receiveWhile(sends)
+	stopKilling()
+	n := <-killed
+	received.drain(w)
+
+	acknowledged, unknown := 0, 0
+	sends.outcomes.Range(func(body, acked any) bool {
+		times := received.bodies[body.(string)]
+		if acked.(bool) {
+			acknowledged++
+		} else {
+			unknown++
+		}
+		if times > 1 || acked.(bool) && times == 0 {
+			t.Errorf("message %s, acknowledged %v, was received %d times", body, acked, times)
+		}
+		return true
+	})
+	t.Logf("%d backends killed; %d messages acknowledged, %d with an unknown outcome, %d received", n, acknowledged, unknown, len(received.bodies))
+	if n == 0 || acknowledged == 0 {
+		t.Errorf("%d backends killed, %d messages acknowledged: nothing was tested", n, acknowledged)
+	}
+	for _, replica := range []*service.Service{w.Service, w.other} {
+		if stats, err := replica.GetQueueStats(ctx, caller, w.queue); err != nil || stats != (service.Stats{}) {
+			t.Errorf("left: %+v, %v", stats, err)
+		}
+	}
+}
+
+// killBackends ends the flushes' backends every few milliseconds and returns how many.
+func killBackends(ctx context.Context, t *testing.T, url string) (n int) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	tick := time.NewTicker(30 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return n
+		case <-tick.C:
+		}
+		var ended int
+		err := conn.QueryRow(ctx, `
+SELECT count(pg_terminate_backend(pid))
+FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'tusq flush %'`).Scan(&ended)
+		if err != nil && ctx.Err() == nil {
+			t.Error(err)
+			return n
+		}
+		n += ended
+	}
+}
+
+// sending is senders at work, and each body's outcome: whether it was acknowledged.
+type sending struct {
+	outcomes sync.Map
+	done     chan struct{}
+}
+
+func (w *world) sendUntil(end time.Time) *sending {
+	s := &sending{done: make(chan struct{})}
+	var senders sync.WaitGroup
+	for n := range 8 {
+		senders.Go(func() {
+			for i := 0; time.Now().Before(end); i++ {
+				body := fmt.Sprint(n, "/", i)
+				sent, err := []*service.Service{w.Service, w.other}[i%2].
+					SendMessages(w.ctx, caller, w.queue, []service.SendMessage{{Body: body}})
+				if err != nil && service.ErrorCode(err) != service.CodeUnavailable {
+					w.t.Errorf("send: %v", err)
+				}
+				s.outcomes.Store(body, err == nil && sent[0].Err == nil)
+			}
+		})
+	}
+	go func() {
+		senders.Wait()
+		close(s.done)
+	}()
+	return s
+}
+
+// receiving is what consumers have received, and how often.
+type receiving struct {
+	mu     sync.Mutex
+	bodies map[string]int
+}
+
+// receiveWhile receives on both replicas until the senders have ended.
+func (w *world) receiveWhile(s *sending) *receiving {
+	r := &receiving{bodies: map[string]int{}}
+	var consumers sync.WaitGroup
+	for n := range 4 {
+		replica := []*service.Service{w.Service, w.other}[n%2]
+		consumers.Go(func() {
+			for {
+				select {
+				case <-s.done:
+					return
+				default:
+					r.receive(w, replica)
+				}
+			}
+		})
+	}
+	consumers.Wait()
+	return r
+}
+
+// receive receives and deletes once. A delete with an unknown outcome is repeated.
+func (r *receiving) receive(w *world, replica *service.Service) int {
+	messages, err := replica.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 10, Wait: new(time.Second)})
+	if err != nil && service.ErrorCode(err) != service.CodeUnavailable {
+		w.t.Errorf("receive: %v", err)
+	}
+	if len(messages) == 0 {
+		return 0
+	}
+	receipts := make([]string, len(messages))
+	r.mu.Lock()
+	for i, m := range messages {
+		r.bodies[m.Body]++
+		receipts[i] = m.Receipt
+	}
+	r.mu.Unlock()
+	for {
+		answers, err := replica.DeleteMessages(w.ctx, caller, w.queue, receipts)
+		if service.ErrorCode(err) == service.CodeUnavailable && err != nil {
+			continue
+		}
+		for _, answer := range answers {
+			if answer != nil {
+				w.t.Errorf("delete: %v", answer)
+			}
+		}
+		if err != nil {
+			w.t.Errorf("delete: %v", err)
+		}
+		return len(messages)
+	}
+}
+
+// drain receives what is left.
+func (r *receiving) drain(w *world) {
+	for r.receive(w, w.Service) > 0 {
+	}
+}
