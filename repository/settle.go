@@ -17,19 +17,22 @@ import (
 // A row that another transaction changes at that very moment is passed over, although its
 // lease may still hold. Leases then tells, and the service asks again.
 
+// findLease finds the message m of each lease s.
+const findLease = `CROSS JOIN LATERAL (
+		SELECT ctid, queue_id
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease
+		ORDER BY id
+		LIMIT 1
+	) AS m`
+
 // deleteSQL ends leases that still hold. It reads by the primary key, in the order of
 // the ids, and waits only for another settlement or a claim of the same message.
 const deleteSQL = `
 WITH found AS MATERIALIZED (
 	SELECT m.ctid, m.queue_id, s.lease
 	FROM unnest($3::uuid[], $4::bigint[]) AS s (id, lease)
-	CROSS JOIN LATERAL (
-		SELECT ctid, queue_id
-		FROM messages
-		WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease
-		ORDER BY id
-		LIMIT 1
-	) AS m
+	` + findLease + `
 ), deleted AS (
 	DELETE FROM messages m
 	USING found f
@@ -48,13 +51,7 @@ const extendSQL = `
 WITH found AS MATERIALIZED (
 	SELECT m.ctid, m.queue_id, s.lease, now() + s.timeout * interval '1 microsecond' AS until
 	FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS s (id, lease, timeout)
-	CROSS JOIN LATERAL (
-		SELECT ctid, queue_id
-		FROM messages
-		WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease
-		ORDER BY id
-		LIMIT 1
-	) AS m
+	` + findLease + `
 )
 UPDATE messages m
 SET visible_at = CASE
@@ -71,13 +68,7 @@ const releaseSQL = `
 WITH found AS MATERIALIZED (
 	SELECT m.ctid, m.queue_id, s.lease
 	FROM unnest($2::uuid[], $3::bigint[]) AS s (id, lease)
-	CROSS JOIN LATERAL (
-		SELECT ctid, queue_id
-		FROM messages
-		WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease
-		ORDER BY id
-		LIMIT 1
-	) AS m
+	` + findLease + `
 )
 UPDATE messages m
 SET visible_at = now(),

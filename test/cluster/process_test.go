@@ -135,6 +135,14 @@ func serve(t *testing.T, address string, flags ...string) *replica {
 	t.Helper()
 	args := append([]string{"serve", "--listen", address}, flags...)
 	r := &replica{process: start(t, exec.Command(binary, args...)), address: address}
+	t.Cleanup(func() { // an embedded PostgreSQL ends before its directory is removed
+		r.signal(syscall.SIGINT)
+		select {
+		case <-r.done:
+		case <-time.After(20 * time.Second):
+			t.Error("the replica did not end on SIGINT")
+		}
+	})
 	r.awaitReady()
 	return r
 }
