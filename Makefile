@@ -34,6 +34,6 @@ clean: ## remove what was built; data stays
 setup:
 	@sh deploy/install-postgres.sh
 
-# The load balancer for the test of several replicas.
+# The load balancer for the test of several replicas, and what else the tests run.
 setup-test: setup
-	@sh test/install-haproxy.sh
+	@sh test/install-tools.sh

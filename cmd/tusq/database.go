@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tusq/internal/embeddedpg"
 	"tusq/migrations"
 )
@@ -38,6 +40,9 @@ type database struct {
 // open starts the private PostgreSQL where no database was given.
 func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (*database, error) {
 	if f.DatabaseURL != "" {
+		if _, err := pgx.ParseConfig(f.DatabaseURL); err != nil { // which hides the password
+			return nil, fmt.Errorf("--database-url: %w", err)
+		}
 		return &database{url: f.DatabaseURL, log: log}, nil
 	}
 	d := &database{log: log, options: embeddedpg.Options{DataDir: f.DataDir, BinDir: f.PostgresBin, Logger: log}}

@@ -283,14 +283,16 @@ func TestMigrateCommands(t *testing.T) {
 	}
 }
 
-// TestPublicAddressNeedsInsecure checks that nobody serves the world by accident.
-func TestPublicAddressNeedsInsecure(t *testing.T) {
+// TestRefusedFlags checks that nobody serves the world by accident, and that what is
+// wrong is said at once, without secrets.
+func TestRefusedFlags(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"--listen", "0.0.0.0:0"}, {"--listen", ":0"}, {"--listen", "0.0.0.0:0", "--auth", "off"}, {"--auth", "on"}, {"--account", "12"},
+		{"--database-url", "postgres://tusq:hush@host:port/tusq"},
 	} {
 		out, err := exec.CommandContext(t.Context(), binary, append([]string{"serve", "--data-dir", "/nonexistent"}, args...)...).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), args[0]) {
+		if err == nil || !strings.Contains(string(out), args[0]) || strings.Contains(string(out), "hush") {
 			t.Errorf("serve %v ended with %v:\n%s", args, err, out)
 		}
 	}

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Installs what the tests run besides PostgreSQL, where it is missing: curl for the README's commands, and haproxy for the
+# test of several replicas, with the very configuration that docker-compose.yml mounts. Silent when all is there.
+set -eu
+
+say() { echo "install-tools: $*" >&2; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+missing=""
+has curl || missing="$missing curl"
+# Debian keeps haproxy in a directory that is not in every user's PATH.
+has haproxy || [ -x /usr/sbin/haproxy ] || missing="$missing haproxy"
+[ -n "$missing" ] || exit 0
+
+apt_install() {
+	# The runlevel keeps Debian from starting haproxy as a service.
+	as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends $missing
+}
+
+if has apt-get; then
+	say "installing$missing: apt-get install (no service is left running)"
+	apt_install || {
+		say "that failed; updating the package lists, and trying again: apt-get update"
+		as_root apt-get update -q
+		apt_install
+	}
+	case "$missing" in *haproxy*)
+		if has systemctl; then as_root systemctl disable --now haproxy >/dev/null 2>&1 || true; fi
+		;;
+	esac
+elif has dnf; then
+	say "installing$missing: dnf install"
+	as_root dnf install -y -q $missing
+elif has brew; then
+	say "installing$missing: brew install"
+	brew install $missing
+else
+	say "install$missing to run the tests."
+	exit 1
+fi
