@@ -50,7 +50,7 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, again 
 		return r.classifyFlush(err, lost)
 	}
 	if kept[unreplicated] != nil {
-		delete(kept, unreplicated)
+		_ = conn.Conn().Close(ctx) // as after every lost flush: its backend is ended
 		lost.err = errors.New("PostgreSQL gave up waiting for a standby")
 		return lost
 	}

@@ -1,11 +1,15 @@
 package repository
 
 import (
+	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"tusq/service"
 )
@@ -166,5 +170,34 @@ func TestExpiredFreshMessagesKeepNoPlaces(t *testing.T) {
 	s.flush(service.QueueWork{Claims: []*service.Claim{c}})
 	if len(c.Messages) != 1 || c.Messages[0].ID != back.Messages[0].ID {
 		t.Errorf("claimed %+v, want the message that came back", c.Messages)
+	}
+}
+
+// TestLostBackendIsEnded ends a backend that would otherwise go on, as one does that
+// waits in its commit for a standby, and nobody else's.
+func TestLostBackendIsEnded(t *testing.T) {
+	s := setup(t)
+	connect := func(application string) *pgx.Conn {
+		config := s.cold.Config().ConnConfig
+		config.RuntimeParams["application_name"] = application
+		conn, err := pgx.ConnectConfig(s.ctx, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close(context.Background()) })
+		return conn
+	}
+	lost, other := connect(s.hotName), connect("another")
+	for _, conn := range []*pgx.Conn{lost, other} {
+		err := s.Revoke(s.ctx, nil, &lostFlush{pid: conn.PgConn().PID(), application: s.hotName, err: io.EOF})
+		if err != nil {
+			t.Errorf("revoke: %v", err)
+		}
+	}
+	if err := lost.Ping(s.ctx); err == nil {
+		t.Error("the lost flush's backend still runs")
+	}
+	if err := other.Ping(s.ctx); err != nil {
+		t.Errorf("another's backend was ended: %v", err)
 	}
 }

@@ -230,11 +230,7 @@ WITH claimed AS MATERIALIZED (
 	FOR UPDATE
 )
 UPDATE messages m
-SET visible_at = now(),
-	lease = NULL,
-	receive_count = m.receive_count - 1,
-	returned = m.receive_count > 1,
-	first_received_at = CASE WHEN m.receive_count > 1 THEN m.first_received_at END
+` + undoClaim + `
 FROM claimed c
 WHERE m.ctid = c.ctid AND m.queue_id = c.queue_id`
 
@@ -262,17 +258,16 @@ func (r *Repository) Revoke(ctx context.Context, work []service.QueueWork, flush
 // endBackend ends the backend of a lost flush, where it still runs, and waits for its end.
 func (r *Repository) endBackend(ctx context.Context, lost *lostFlush) error {
 	for {
-		var running bool
+		var running int // counted: EXISTS would not call the function
 		err := r.cold.QueryRow(ctx, `
-SELECT EXISTS (
-	SELECT pg_terminate_backend(pid)
-	FROM pg_stat_activity
-	WHERE pid = $1 AND usename = current_user AND datname = current_database() AND application_name = $2
-)`, lost.pid, lost.application).Scan(&running)
+SELECT count(pg_terminate_backend(pid))
+FROM pg_stat_activity
+WHERE pid = $1 AND usename = current_user AND datname = current_database() AND application_name = $2`,
+			lost.pid, lost.application).Scan(&running)
 		if err != nil {
 			return r.classify("end a lost flush", err)
 		}
-		if !running {
+		if running == 0 {
 			return nil
 		}
 		select {

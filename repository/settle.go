@@ -62,8 +62,14 @@ FROM found f
 WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
 RETURNING m.id, f.lease, f.until > m.received_at + interval '12 hours 1 second'`
 
-// releaseSQL undoes claims: the messages are visible now, as if they had not been
-// received. It reads by the primary key.
+// undoClaim makes a claimed message m visible now, as if it had not been received.
+const undoClaim = `SET visible_at = now(),
+	lease = NULL,
+	receive_count = m.receive_count - 1,
+	returned = m.receive_count > 1,
+	first_received_at = CASE WHEN m.receive_count > 1 THEN m.first_received_at END`
+
+// releaseSQL undoes claims whose receiver has gone. It reads by the primary key.
 const releaseSQL = `
 WITH found AS MATERIALIZED (
 	SELECT m.ctid, m.queue_id, s.lease
@@ -71,11 +77,7 @@ WITH found AS MATERIALIZED (
 	` + findLease + `
 )
 UPDATE messages m
-SET visible_at = now(),
-	lease = NULL,
-	receive_count = m.receive_count - 1,
-	returned = m.receive_count > 1,
-	first_received_at = CASE WHEN m.receive_count > 1 THEN m.first_received_at END
+` + undoClaim + `
 FROM found f
 WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
 RETURNING m.id, f.lease`

@@ -41,10 +41,10 @@ type QueueStore interface {
 type MessageStore interface {
 	// Flush carries out all work in one transaction and fills in the answers.
 	Flush(ctx context.Context, work []QueueWork) error
-	// Reflush is Flush for work whose commit is unknown after flushErr. What has happened
-	// is not done again, and its success means that the first commit, if there was one,
-	// is as durable as its own: a synchronous standby has both. The claims must have been
-	// revoked and made anew, and the work must have the same flush id.
+	// Reflush is Flush for work whose commit is unknown. What has happened is not done
+	// again, and its success means that the first commit, if there was one, is as durable
+	// as its own: a synchronous standby has both. The claims must have been revoked and
+	// made anew, and the work must have the same flush id.
 	Reflush(ctx context.Context, work []QueueWork) error
 	// Revoke makes sure that a flush that ended with flushErr, an ErrOutcomeUnknown, is
 	// not committed later than now, and undoes its claims.

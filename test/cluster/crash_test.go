@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tusq/client"
 )
 
@@ -240,6 +242,62 @@ func post(url string, header map[string]string, body string) *http.Response {
 		return nil
 	}
 	return response
+}
+
+// TestMissingStandbyIsNotAcknowledged demands a synchronous standby that does not exist.
+// A send is then committed on the primary alone, and must not be acknowledged: neither
+// by its own flush, whose wait PostgreSQL ends with a mere warning, nor by a repetition
+// that finds the message there. With the demand withdrawn all heals by itself.
+func TestMissingStandbyIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	r := serve(t, freeAddress(t), "--data-dir", dir)
+	c := newClient(t, r.url(), client.WithRetry(0))
+	if _, _, err := c.CreateQueue(t.Context(), client.CreateQueue{Name: "demo"}); err != nil {
+		t.Fatal(err)
+	}
+	primary, err := pgx.Connect(t.Context(), "user=tusq dbname=tusq host="+filepath.Join(dir, "postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer primary.Close(context.WithoutCancel(t.Context()))
+	demand := func(standby string) {
+		for _, sql := range []string{"ALTER SYSTEM SET synchronous_standby_names = '" + standby + "'", "SELECT pg_reload_conf()"} {
+			if _, err := primary.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	demand("nobody")
+	eventually(t, 10*time.Second, "the demand is in force", func() bool {
+		var standby string
+		err := primary.QueryRow(t.Context(), "SHOW synchronous_standby_names").Scan(&standby)
+		return err == nil && standby == "nobody"
+	})
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.Send(t.Context(), "demo", client.SendMessage{Body: "on the primary alone"})
+		ended <- err
+	}()
+	endWaits := time.NewTicker(100 * time.Millisecond) // by cancelling, as an administrator may
+	defer endWaits.Stop()
+	for waiting := true; waiting; {
+		select {
+		case err := <-ended:
+			if client.ErrorCode(err) != "unavailable" {
+				t.Errorf("the send ended with %v, want code unavailable", err)
+			}
+			waiting = false
+		case <-endWaits.C:
+			if _, err := primary.Exec(t.Context(), "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	demand("")
+	if _, err := newClient(t, r.url()).Send(t.Context(), "demo", client.SendMessage{Body: "after"}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestSecondServerOnTheSameDirectory is refused, and disturbs nothing.
