@@ -1,10 +1,23 @@
 -- The schema that all migrations lead to, for readers: written by make generate.
 
+CREATE FUNCTION public.tusq_now() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$SELECT now()$$;
+
 CREATE TABLE public.instance (
     only_row boolean DEFAULT true NOT NULL,
     receipt_key bytea NOT NULL,
     CONSTRAINT instance_only_row_check CHECK (only_row)
 );
+
+CREATE TABLE public.message_groups (
+    queue_id bigint NOT NULL,
+    ready_at timestamp with time zone NOT NULL,
+    last_seq bigint NOT NULL,
+    turn smallint DEFAULT 0 NOT NULL,
+    group_id text NOT NULL
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='50000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='50000', autovacuum_vacuum_cost_delay='0');
 
 CREATE TABLE public.messages (
     queue_id bigint NOT NULL,
@@ -22,7 +35,19 @@ CREATE TABLE public.messages (
     attributes json,
     group_id text,
     trace_header text,
-    dead_letter_source text
+    dead_letter_source text,
+    seq bigint,
+    deduplication_id text
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='50000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='50000', autovacuum_vacuum_cost_delay='0');
+
+CREATE TABLE public.once_keys (
+    queue_id bigint NOT NULL,
+    key uuid NOT NULL,
+    message_id uuid NOT NULL,
+    seq bigint,
+    expires_at timestamp with time zone NOT NULL,
+    fingerprint uuid
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='50000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='50000', autovacuum_vacuum_cost_delay='0');
 
@@ -50,7 +75,38 @@ CREATE TABLE public.queues (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    fifo boolean DEFAULT false NOT NULL,
+    content_deduplication boolean DEFAULT false NOT NULL,
+    deduplication_scope text DEFAULT ''::text NOT NULL,
+    purged_at timestamp with time zone,
     CONSTRAINT queues_check CHECK (((dead_letter_queue IS NULL) = (max_receives IS NULL)))
+);
+
+CREATE TABLE public.receive_attempts (
+    queue_id bigint NOT NULL,
+    key uuid NOT NULL,
+    message_ids uuid[] NOT NULL,
+    leases bigint[] NOT NULL,
+    visible_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.redrives (
+    id uuid NOT NULL,
+    account text NOT NULL,
+    source_id bigint NOT NULL,
+    source text NOT NULL,
+    destination_id bigint,
+    destination text NOT NULL,
+    rate integer NOT NULL,
+    status text NOT NULL,
+    moved bigint DEFAULT 0 NOT NULL,
+    to_move bigint NOT NULL,
+    failure text DEFAULT ''::text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    stepped_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT redrives_status_check CHECK ((status = ANY (ARRAY['running'::text, 'cancelling'::text, 'cancelled'::text, 'completed'::text, 'failed'::text])))
 );
 
 CREATE TABLE public.schema_state (
@@ -63,8 +119,14 @@ CREATE TABLE public.schema_state (
 ALTER TABLE ONLY public.instance
     ADD CONSTRAINT instance_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY public.message_groups
+    ADD CONSTRAINT message_groups_pkey PRIMARY KEY (queue_id, group_id);
+
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (queue_id, id);
+
+ALTER TABLE ONLY public.once_keys
+    ADD CONSTRAINT once_keys_pkey PRIMARY KEY (queue_id, key);
 
 ALTER TABLE ONLY public.queue_counters
     ADD CONSTRAINT queue_counters_pkey PRIMARY KEY (queue_id, lane);
@@ -72,11 +134,29 @@ ALTER TABLE ONLY public.queue_counters
 ALTER TABLE ONLY public.queues
     ADD CONSTRAINT queues_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.receive_attempts
+    ADD CONSTRAINT receive_attempts_pkey PRIMARY KEY (queue_id, key);
+
+ALTER TABLE ONLY public.redrives
+    ADD CONSTRAINT redrives_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.schema_state
     ADD CONSTRAINT schema_state_pkey PRIMARY KEY (only_row);
 
+CREATE INDEX message_groups_ready ON public.message_groups USING btree (queue_id, turn, ready_at);
+
 CREATE INDEX messages_claim ON public.messages USING btree (queue_id, priority, returned, visible_at, id);
+
+CREATE INDEX messages_fifo ON public.messages USING btree (queue_id, group_id, seq) WHERE (seq IS NOT NULL);
+
+CREATE INDEX once_keys_expired ON public.once_keys USING btree (expires_at);
 
 CREATE INDEX queues_deleted ON public.queues USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 
 CREATE UNIQUE INDEX queues_live ON public.queues USING btree (account, name) WHERE (deleted_at IS NULL);
+
+CREATE INDEX receive_attempts_expired ON public.receive_attempts USING btree (expires_at);
+
+CREATE UNIQUE INDEX redrives_active ON public.redrives USING btree (source_id) WHERE (ended_at IS NULL);
+
+CREATE INDEX redrives_source ON public.redrives USING btree (source_id, started_at);

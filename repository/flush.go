@@ -70,8 +70,12 @@ func (l *lostFlush) Error() string {
 
 func (l *lostFlush) Unwrap() []error { return []error{service.ErrOutcomeUnknown, l.err} }
 
-// queueWork adds one queue's statements in the order that QueueWork promises.
+// queueWork adds one queue's statements in the order that QueueWork promises. Those of a
+// FIFO queue stand between the locks of its groups and the look at their new state.
 func queueWork(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
+	if w.FIFO {
+		queueLockGroups(batch, w)
+	}
 	if len(w.Deletes) > 0 {
 		queueDeletes(batch, w, lane)
 	}
@@ -81,12 +85,11 @@ func queueWork(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
 	if len(w.Releases) > 0 {
 		queueReleases(batch, w)
 	}
-	switch {
-	case len(w.Sends) == 0:
-	case again:
-		queueSends(batch, w, lane, resendSQL)
-	default:
-		queueSends(batch, w, lane, sendSQL)
+	if len(w.Sends) > 0 {
+		queueSends(batch, w, lane, again)
+	}
+	if w.FIFO {
+		queueRefreshGroups(batch, w)
 	}
 	for _, claim := range w.Claims {
 		queueClaim(batch, w, claim, lane)

@@ -12,11 +12,15 @@ import (
 // deletePart is how many messages background work deletes in one transaction.
 const deletePart = 5000
 
+// deletePartText is deletePart in SQL.
+const deletePartText = "5000"
+
 // deleteAttempts is how often a part is tried that deadlocks with settlements.
 const deleteAttempts = 5
 
 // deleteMessages deletes up to deletePart of a queue's messages that match a condition,
-// oldest first, and counts them. The condition's parameters begin at $4.
+// oldest first, and counts them; FIFO groups that they blocked may go on. The condition's
+// parameters begin at $4.
 func (r *Repository) deleteMessages(ctx context.Context, queueID int64, condition string, params ...any) (int64, error) {
 	sql := `
 WITH deleted AS (
@@ -29,7 +33,18 @@ WITH deleted AS (
 		LIMIT $3
 		FOR UPDATE
 	)
-	RETURNING 1
+	RETURNING queue_id, group_id, seq
+), left_behind AS MATERIALIZED (
+	SELECT g.ctid, g.queue_id
+	FROM (SELECT DISTINCT group_id FROM deleted WHERE seq IS NOT NULL) AS t
+	CROSS JOIN LATERAL (
+		SELECT ctid, queue_id` + findGroup + `
+	) AS g
+), unblocked AS (
+	UPDATE message_groups g
+	SET ready_at = tusq_now()
+	FROM left_behind b
+	WHERE g.ctid = b.ctid AND g.queue_id = b.queue_id
 ), counted AS (
 	INSERT INTO queue_counters AS c (queue_id, lane, messages)
 	SELECT $1, $2, -count(*) FROM deleted HAVING count(*) > 0
@@ -54,6 +69,7 @@ SELECT count(*) FROM deleted`
 const (
 	lockExpire  = 0x74757371_0001
 	lockCollect = 0x74757371_0002
+	lockForget  = 0x74757371_0003
 )
 
 // exclusively runs a job unless another replica is running it. The lock belongs to a
@@ -95,7 +111,7 @@ FROM queues q
 WHERE q.deleted_at IS NULL AND EXISTS (
 	SELECT 1
 	FROM messages m
-	WHERE m.queue_id = q.id AND m.id < `+idAt("now() - q.retention")+` AND m.sent_at <= now() - q.retention
+	WHERE m.queue_id = q.id AND m.id < `+idAt("tusq_now() - q.retention")+` AND m.sent_at <= tusq_now() - q.retention
 )`)
 		queues, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 		if err != nil {
@@ -112,7 +128,7 @@ WHERE q.deleted_at IS NULL AND EXISTS (
 // expired is the condition that a message is older than its queue's retention now.
 var expired = `id < ` + idAt(retentionStart) + ` AND sent_at <= ` + retentionStart
 
-const retentionStart = `(SELECT now() - retention FROM queues WHERE id = $1)`
+const retentionStart = `(SELECT tusq_now() - retention FROM queues WHERE id = $1)`
 
 // CollectDeletedQueues deletes what deleted queues left behind. Their rows stay for a
 // minute at least, so that a send that was under way leaves nothing.
@@ -131,6 +147,9 @@ LIMIT 100`)
 		return forEachQueue(queues, func(id int64) (int64, error) {
 			n, err := r.deleteMessages(ctx, id, `true`)
 			if err == nil && n == 0 {
+				n, err = r.deleteRows(ctx, "message_groups", `queue_id = $1`, `group_id`, id)
+			}
+			if err == nil && n == 0 {
 				n, err = r.forgetQueue(ctx, id)
 			}
 			return n, err
@@ -147,7 +166,7 @@ func (r *Repository) forgetQueue(ctx context.Context, id int64) (int64, error) {
 	tag, err := r.cold.Exec(ctx, `
 WITH forgotten AS (
 	DELETE FROM queues
-	WHERE id = $1 AND deleted_at < now() - interval '1 minute'
+	WHERE id = $1 AND deleted_at < tusq_now() - interval '1 minute'
 	RETURNING id
 )
 DELETE FROM queue_counters

@@ -84,7 +84,7 @@ func TestPurgeCountsEveryLane(t *testing.T) {
 	s := setup(t)
 	s.send(2500)
 	s.claim(10)
-	if n, err := s.PurgeQueue(s.ctx, s.queue.ID); n != 2500 || err != nil {
+	if n, err := s.PurgeQueue(s.ctx, s.queue.ID, 0); n != 2500 || err != nil {
 		t.Errorf("purged %d, %v", n, err)
 	}
 	s.wantStats(service.Stats{})
@@ -99,7 +99,7 @@ func TestQueuesRoundTrip(t *testing.T) {
 		Extra: map[string]string{"Policy": `{"a": "é\""}`},
 		Tags:  map[string]string{"team": "x"},
 	}
-	got, created, err := s.CreateQueue(s.ctx, want)
+	got, created, err := s.CreateQueue(s.ctx, want, 0)
 	if err != nil || !created {
 		t.Fatal(created, err)
 	}
@@ -107,15 +107,16 @@ func TestQueuesRoundTrip(t *testing.T) {
 		got.Extra["Policy"] != want.Extra["Policy"] || got.Tags["team"] != "x" || got.CreatedAt.IsZero() {
 		t.Errorf("stored %+v", got)
 	}
-	if again, created, err := s.CreateQueue(s.ctx, service.Queue{ID: 43, Account: account, Name: "all_of-it"}); created || err != nil || again.ID != 42 {
+	if again, created, err := s.CreateQueue(s.ctx, service.Queue{ID: 43, Account: account, Name: "all_of-it"}, 0); created || err != nil || again.ID != 42 {
 		t.Errorf("created again: %v %v %v", created, err, again.ID)
 	}
-	queues, err := s.ListQueues(s.ctx, account, "all_", "", 10)
+	filter := service.QueueFilter{Account: account, Prefix: "all_", Limit: 10}
+	queues, err := s.ListQueues(s.ctx, filter)
 	if err != nil || len(queues) != 1 {
 		t.Errorf("listed %v, %v", queues, err)
 	}
 	s.create("allX")
-	if queues, _ := s.ListQueues(s.ctx, account, "all_", "", 10); len(queues) != 1 {
+	if queues, _ := s.ListQueues(s.ctx, filter); len(queues) != 1 {
 		t.Error("an underscore in a prefix matched another character")
 	}
 }

@@ -12,23 +12,22 @@ import (
 	"tusq/service"
 )
 
-const peekColumns = `
-SELECT visible_at > now(), returned, id, lease, body, attributes, group_id, trace_header,
-	dead_letter_source, receive_count, sent_at, first_received_at, visible_at
+var peekColumns = `
+SELECT visible_at > tusq_now(), returned, ` + messageColumns("messages") + `
 FROM messages
-WHERE queue_id = $1 AND sent_at > now() - $2::interval`
+WHERE queue_id = $1 AND sent_at > tusq_now() - $2::interval`
 
 // peekAllSQL reads in the order of ids, which is that of sending.
-const peekAllSQL = peekColumns + ` AND id > $3
+var peekAllSQL = peekColumns + ` AND id > $3
 ORDER BY id
 LIMIT $4`
 
 // A state is a range, or two, of the claim index.
-const (
-	peekNowSQL = peekColumns + ` AND priority = 0 AND returned = $5 AND visible_at <= now() AND (visible_at, id) > ($6, $3)
+var (
+	peekNowSQL = peekColumns + ` AND priority = 0 AND returned = $5 AND visible_at <= tusq_now() AND (visible_at, id) > ($6, $3)
 ORDER BY visible_at, id
 LIMIT $4`
-	peekFutureSQL = peekColumns + ` AND priority = 0 AND returned = $5 AND visible_at > now() AND (visible_at, id) > ($6, $3)
+	peekFutureSQL = peekColumns + ` AND priority = 0 AND returned = $5 AND visible_at > tusq_now() AND (visible_at, id) > ($6, $3)
 ORDER BY visible_at, id
 LIMIT $4`
 )

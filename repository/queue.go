@@ -14,24 +14,32 @@ import (
 // queueColumns are what scanQueue reads, from queues q and its dead-letter queue d.
 const queueColumns = `
 	q.id, q.account, q.name, q.visibility_timeout, q.delay, q.retention, q.receive_wait, q.max_message_size,
-	q.dead_letter_queue, q.max_receives, d.id, q.extra, q.tags, q.created_at, q.updated_at
+	q.dead_letter_queue, q.max_receives, d.id, q.extra, q.tags, q.created_at, q.updated_at,
+	q.fifo, q.content_deduplication, q.deduplication_scope
 FROM queues q
 LEFT JOIN queues d ON d.account = q.account AND d.name = q.dead_letter_queue AND d.deleted_at IS NULL
 WHERE q.deleted_at IS NULL`
 
 // CreateQueue stores a queue, or returns the live one of that name; created tells which.
-func (r *Repository) CreateQueue(ctx context.Context, queue service.Queue) (stored service.Queue, created bool, err error) {
+// It fails with CodeQueueDeletedRecently where one was deleted less than reuseAfter ago.
+func (r *Repository) CreateQueue(ctx context.Context, queue service.Queue, reuseAfter time.Duration) (stored service.Queue, created bool, err error) {
 	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
-INSERT INTO queues (id, account, name, visibility_timeout, delay, retention, receive_wait, max_message_size,
-	dead_letter_queue, max_receives, extra, tags)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO queues (id, account, name, fifo, deduplication_scope, visibility_timeout, delay, retention, receive_wait,
+	max_message_size, dead_letter_queue, max_receives, extra, tags, content_deduplication, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, tusq_now(), tusq_now())
 ON CONFLICT (account, name) WHERE deleted_at IS NULL DO NOTHING`,
-			append([]any{queue.ID, queue.Account, queue.Name}, settingsParams(queue)...)...)
+			append([]any{queue.ID, queue.Account, queue.Name, queue.Settings.FIFO, queue.Settings.DeduplicationScope},
+				settingsParams(queue)...)...)
 		if err != nil {
 			return err
 		}
 		created = tag.RowsAffected() == 1
+		if created && reuseAfter > 0 {
+			if err := checkReuse(ctx, tx, queue, reuseAfter); err != nil {
+				return err
+			}
+		}
 		stored, err = getQueue(ctx, tx, queue.Account, queue.Name)
 		return err
 	})
@@ -41,7 +49,22 @@ ON CONFLICT (account, name) WHERE deleted_at IS NULL DO NOTHING`,
 	return stored, created, nil
 }
 
-// settingsParams are the values of the columns from visibility_timeout to tags.
+// checkReuse refuses the name of a queue that was deleted a moment ago.
+func checkReuse(ctx context.Context, tx pgx.Tx, queue service.Queue, after time.Duration) error {
+	var recently bool
+	err := tx.QueryRow(ctx, `
+SELECT EXISTS (
+	SELECT 1
+	FROM queues
+	WHERE account = $1 AND name = $2 AND deleted_at > tusq_now() - $3::interval
+)`, queue.Account, queue.Name, after).Scan(&recently)
+	if err == nil && recently {
+		return service.Errorf(service.CodeQueueDeletedRecently, "A queue of this name was deleted less than %d seconds ago.", int(after.Seconds()))
+	}
+	return err
+}
+
+// settingsParams are the values of the columns from visibility_timeout to content_deduplication.
 func settingsParams(q service.Queue) []any {
 	s := q.Settings
 	var dead *string
@@ -50,7 +73,7 @@ func settingsParams(q service.Queue) []any {
 		dead, maxReceives = &s.DeadLetter.Queue, &s.DeadLetter.MaxReceives
 	}
 	return []any{s.VisibilityTimeout, s.Delay, s.Retention, s.ReceiveWait, s.MaxMessageSize,
-		dead, maxReceives, notNil(q.Extra), notNil(q.Tags)}
+		dead, maxReceives, notNil(q.Extra), notNil(q.Tags), s.ContentDeduplication}
 }
 
 func notNil(m map[string]string) map[string]string {
@@ -81,7 +104,8 @@ func scanQueue(row pgx.CollectableRow) (service.Queue, error) {
 	var deadID *int64
 	s := &q.Settings
 	err := row.Scan(&q.ID, &q.Account, &q.Name, &s.VisibilityTimeout, &s.Delay, &s.Retention, &s.ReceiveWait,
-		&s.MaxMessageSize, &dead, &maxReceives, &deadID, &q.Extra, &q.Tags, &q.CreatedAt, &q.UpdatedAt)
+		&s.MaxMessageSize, &dead, &maxReceives, &deadID, &q.Extra, &q.Tags, &q.CreatedAt, &q.UpdatedAt,
+		&s.FIFO, &s.ContentDeduplication, &s.DeduplicationScope)
 	if dead != nil {
 		s.DeadLetter = &service.DeadLetter{Queue: *dead, MaxReceives: *maxReceives}
 		if deadID != nil {
@@ -100,14 +124,15 @@ func (r *Repository) GetQueue(ctx context.Context, account, name string) (servic
 	return queue, nil
 }
 
-// ListQueues returns up to limit queues whose names begin with prefix and come after the given one.
-func (r *Repository) ListQueues(ctx context.Context, account, prefix, after string, limit int) ([]service.Queue, error) {
+// ListQueues returns the queues that a filter chooses, in the order of their names.
+func (r *Repository) ListQueues(ctx context.Context, filter service.QueueFilter) ([]service.Queue, error) {
 	rows, _ := r.cold.Query(ctx, `SELECT`+queueColumns+`
 	AND q.account = $1
 	AND q.name COLLATE "C" > $2
 	AND q.name LIKE $3
+	AND ($4 = '' OR q.dead_letter_queue = $4)
 ORDER BY q.name COLLATE "C"
-LIMIT $4`, account, after, escapeLike(prefix)+"%", limit)
+LIMIT $5`, filter.Account, filter.After, escapeLike(filter.Prefix)+"%", filter.DeadLetter, filter.Limit)
 	queues, err := pgx.CollectRows(rows, scanQueue)
 	if err != nil {
 		return nil, r.classify("list queues", err)
@@ -119,7 +144,7 @@ LIMIT $4`, account, after, escapeLike(prefix)+"%", limit)
 func escapeLike(prefix string) string { return strings.ReplaceAll(prefix, "_", `\_`) }
 
 // UpdateQueue reads a queue, lets change alter it, and stores it, in one transaction.
-func (r *Repository) UpdateQueue(ctx context.Context, account, name string, change func(*service.Queue)) (service.Queue, error) {
+func (r *Repository) UpdateQueue(ctx context.Context, account, name string, change func(*service.Queue) error) (service.Queue, error) {
 	var queue service.Queue
 	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
 		// The lock comes first, so that concurrent changes of different settings both last.
@@ -130,14 +155,22 @@ func (r *Repository) UpdateQueue(ctx context.Context, account, name string, chan
 		if queue, err = getQueue(ctx, tx, account, name); err != nil {
 			return err
 		}
-		change(&queue)
+		before := queue.Settings
+		if err := change(&queue); err != nil {
+			return err
+		}
 		_, err = tx.Exec(ctx, `
 UPDATE queues
 SET visibility_timeout = $2, delay = $3, retention = $4, receive_wait = $5, max_message_size = $6,
-	dead_letter_queue = $7, max_receives = $8, extra = $9, tags = $10, updated_at = now()
+	dead_letter_queue = $7, max_receives = $8, extra = $9, tags = $10, content_deduplication = $11, updated_at = tusq_now()
 WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 		if err != nil {
 			return err
+		}
+		if before.FIFO && before.Delay != queue.Settings.Delay {
+			if err := delayAgain(ctx, tx, queue.ID, before.Delay, queue.Settings.Delay); err != nil {
+				return err
+			}
 		}
 		queue, err = getQueue(ctx, tx, account, name)
 		return err
@@ -148,11 +181,33 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 	return queue, nil
 }
 
+// delayAgain makes a FIFO queue's new delay hold for the messages that were never received:
+// those that are delayed, and those that would still be.
+func delayAgain(ctx context.Context, tx pgx.Tx, queueID int64, before, after time.Duration) error {
+	_, err := tx.Exec(ctx, `
+WITH groups AS MATERIALIZED (
+	SELECT ctid, queue_id
+	FROM message_groups
+	WHERE queue_id = $1 AND turn = 0
+	ORDER BY group_id
+	FOR UPDATE
+), delayed AS (
+	UPDATE messages
+	SET visible_at = sent_at + $2::interval
+	WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at > tusq_now() - $3::interval
+)
+UPDATE message_groups g
+SET ready_at = tusq_now()
+FROM groups
+WHERE g.ctid = groups.ctid AND g.queue_id = groups.queue_id`, queueID, after, max(before, after))
+	return err
+}
+
 // DeleteQueue makes a queue unknown and returns its id. Its messages are collected later.
 func (r *Repository) DeleteQueue(ctx context.Context, account, name string) (id int64, err error) {
 	rows, _ := r.cold.Query(ctx, `
 UPDATE queues
-SET deleted_at = now()
+SET deleted_at = tusq_now()
 WHERE account = $1 AND name = $2 AND deleted_at IS NULL
 RETURNING id`, account, name)
 	id, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
@@ -178,13 +233,13 @@ func (r *Repository) QueueStats(ctx context.Context, id int64) (service.Stats, e
 	err := r.cold.QueryRow(ctx, `
 SELECT
 	(SELECT coalesce(sum(messages), 0)::bigint FROM queue_counters WHERE queue_id = q.id),
-	(SELECT count(*) FROM messages WHERE queue_id = q.id AND priority = 0 AND returned AND visible_at > now()),
-	(SELECT count(*) FROM messages WHERE queue_id = q.id AND priority = 0 AND NOT returned AND visible_at > now()),
+	(SELECT count(*) FROM messages WHERE queue_id = q.id AND priority = 0 AND returned AND visible_at > tusq_now()),
+	(SELECT count(*) FROM messages WHERE queue_id = q.id AND priority = 0 AND NOT returned AND visible_at > tusq_now()),
 	(
 		SELECT count(*)
 		FROM messages
-		WHERE queue_id = q.id AND id < `+idAt("now() - q.retention")+`
-			AND sent_at <= now() - q.retention AND visible_at <= now()
+		WHERE queue_id = q.id AND id < `+idAt("tusq_now() - q.retention")+`
+			AND sent_at <= tusq_now() - q.retention AND visible_at <= tusq_now()
 	)
 FROM queues q
 WHERE q.id = $1`, id).Scan(&total, &inFlight, &delayed, &expired)
@@ -202,9 +257,20 @@ func idAt(time string) string {
 
 // PurgeQueue deletes the messages that were sent before the call, in parts that each
 // lock little and are counted in their own transaction, and returns their number.
-func (r *Repository) PurgeQueue(ctx context.Context, id int64) (purged int64, err error) {
+func (r *Repository) PurgeQueue(ctx context.Context, id int64, every time.Duration) (purged int64, err error) {
 	var until time.Time
-	if err := r.cold.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&until); err != nil {
+	err = r.cold.QueryRow(ctx, `
+UPDATE queues
+SET purged_at = tusq_now()
+WHERE id = $1 AND deleted_at IS NULL AND ($2::interval = '0' OR purged_at IS NULL OR purged_at <= tusq_now() - $2::interval)
+RETURNING purged_at`, id, every).Scan(&until)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, service.Errorf(service.CodePurgeInProgress, "The queue was purged less than %d seconds ago.", int(every.Seconds()))
+	}
+	if err != nil {
+		return 0, r.classify("purge", err)
+	}
+	if err := r.forgetKeysOf(ctx, id, until); err != nil {
 		return 0, r.classify("purge", err)
 	}
 	for {
@@ -217,4 +283,20 @@ func (r *Repository) PurgeQueue(ctx context.Context, id int64) (purged int64, er
 		}
 		purged += n
 	}
+}
+
+// CountInFlight counts messages in flight, up to limit: a range of the claim index.
+func (r *Repository) CountInFlight(ctx context.Context, id int64, limit int) (counted int, err error) {
+	err = r.cold.QueryRow(ctx, `
+SELECT count(*)
+FROM (
+	SELECT
+	FROM messages
+	WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at > tusq_now()
+	LIMIT $2
+) AS in_flight`, id, limit).Scan(&counted)
+	if err != nil {
+		return 0, r.classify("count messages in flight", err)
+	}
+	return counted, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,20 +30,20 @@ const messageBytes = `octet_length(body) + coalesce(octet_length(attributes::tex
 //
 // Leases are $5, $5+1, ... in the order of the rows: no join with an array, which would
 // compare each row with each element where hash joins are off.
-const claimSQL = `
+var claimSQL = `
 WITH fresh AS MATERIALIZED (
 	SELECT ctid, queue_id, ` + messageBytes + ` AS bytes
 	FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at <= now()
-		AND sent_at > now() - $6 * interval '1 microsecond'
+	WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at <= tusq_now()
+		AND sent_at > tusq_now() - $6 * interval '1 microsecond'
 	ORDER BY visible_at, id
 	LIMIT $2::int
 	FOR UPDATE SKIP LOCKED
 ), came_back AS MATERIALIZED (
 	SELECT ctid, queue_id, ` + messageBytes + ` AS bytes
 	FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at <= now()
-		AND sent_at > now() - $6 * interval '1 microsecond'
+	WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at <= tusq_now()
+		AND sent_at > tusq_now() - $6 * interval '1 microsecond'
 	ORDER BY visible_at, id
 	LIMIT greatest($3::int, $2::int - (SELECT count(*) FROM fresh))
 	FOR UPDATE SKIP LOCKED
@@ -52,17 +53,23 @@ WITH fresh AS MATERIALIZED (
 	WINDOW w AS (ROWS UNBOUNDED PRECEDING)
 )
 UPDATE messages m
-SET visible_at = now() + $4 * interval '1 microsecond',
+SET visible_at = tusq_now() + $4 * interval '1 microsecond',
 	returned = true,
 	lease = $5 + p.place - 1,
 	receive_count = m.receive_count + 1,
-	first_received_at = coalesce(m.first_received_at, now()),
-	received_at = now()
+	first_received_at = coalesce(m.first_received_at, tusq_now()),
+	received_at = tusq_now()
 FROM picked p
 WHERE m.ctid = p.ctid AND m.queue_id = p.queue_id AND p.place <= $2 AND p.up_to - p.bytes < $7
 	AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)
-RETURNING p.place, p.up_to, m.id, m.lease, m.body, m.attributes, m.group_id, m.trace_header,
-	m.dead_letter_source, m.receive_count, m.sent_at, m.first_received_at, m.visible_at`
+RETURNING p.place, p.up_to, ` + messageColumns("m")
+
+// messageColumns are what scanMessage reads of a message.
+func messageColumns(alias string) string {
+	columns := []string{"id", "lease", "body", "attributes", "group_id", "trace_header", "dead_letter_source",
+		"receive_count", "sent_at", "first_received_at", "visible_at", "seq", "deduplication_id"}
+	return alias + "." + strings.Join(columns, ", "+alias+".")
+}
 
 // burySQL moves what was just claimed too often to the dead-letter queue. The claim's
 // own rows are a point of the claim index: their leases end at the same moment. The
@@ -71,14 +78,7 @@ RETURNING p.place, p.up_to, m.id, m.lease, m.body, m.attributes, m.group_id, m.t
 const burySQL = `
 WITH target AS (
 	SELECT id FROM queues WHERE id = $2 AND deleted_at IS NULL
-), exhausted AS MATERIALIZED (
-	SELECT ctid, queue_id
-	FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND returned
-		AND visible_at BETWEEN now() + $4 * interval '1 microsecond' AND now() + $4 * interval '1 microsecond'
-		AND lease >= $5 AND lease < $5 + $6 AND receive_count - earlier_receives > $7
-	ORDER BY visible_at, id
-	LIMIT $6
+), exhausted AS MATERIALIZED (` + exhaustedMessages + `
 ), dead AS (
 	DELETE FROM messages m
 	USING exhausted e
@@ -87,13 +87,28 @@ WITH target AS (
 ), moved AS (
 	INSERT INTO messages (queue_id, id, visible_at, sent_at, first_received_at, receive_count, earlier_receives,
 		body, attributes, group_id, trace_header, dead_letter_source)
-	SELECT t.id, d.id, now(), d.sent_at, d.first_received_at, d.receive_count - 1, d.receive_count - 1,
+	SELECT t.id, d.id, tusq_now(), d.sent_at, d.first_received_at, d.receive_count - 1, d.receive_count - 1,
 		d.body, d.attributes, d.group_id, d.trace_header, (SELECT name FROM queues WHERE id = $1)
 	FROM dead d
 	CROSS JOIN target t
 	ON CONFLICT (queue_id, id) DO NOTHING
 	RETURNING id
-), counted AS (
+), counted AS (` + countMoved + `
+)
+SELECT id FROM dead`
+
+// exhaustedMessages are those that a claim has just taken once too often.
+const exhaustedMessages = `
+	SELECT ctid, queue_id
+	FROM messages
+	WHERE queue_id = $1 AND priority = 0 AND returned
+		AND visible_at BETWEEN tusq_now() + $4 * interval '1 microsecond' AND tusq_now() + $4 * interval '1 microsecond'
+		AND lease >= $5 AND lease < $5 + $6 AND receive_count - earlier_receives > $7
+	ORDER BY visible_at, id
+	LIMIT $6`
+
+// countMoved counts what was moved from one queue to another.
+const countMoved = `
 	INSERT INTO queue_counters AS c (queue_id, lane, messages)
 	SELECT queue_id, $3, sum(change)
 	FROM (
@@ -104,9 +119,7 @@ WITH target AS (
 	GROUP BY queue_id
 	HAVING sum(change) <> 0
 	ORDER BY queue_id
-	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages
-)
-SELECT id FROM dead`
+	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages`
 
 // lookSQL tells how long it is until the next message becomes visible. Each probe ends
 // at the first entry of the claim index.
@@ -115,23 +128,32 @@ SELECT (extract(epoch FROM least(
 	(
 		SELECT visible_at
 		FROM messages
-		WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at > now()
+		WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at > tusq_now()
 		ORDER BY visible_at
 		LIMIT 1
 	), (
 		SELECT visible_at
 		FROM messages
-		WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at > now()
+		WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at > tusq_now()
 		ORDER BY visible_at
 		LIMIT 1
-	)) - now()) * 1000000)::bigint`
+	)) - tusq_now()) * 1000000)::bigint`
 
 func queueClaim(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, lane int) {
+	if w.FIFO {
+		queueClaimFIFO(batch, w, claim, lane)
+		return
+	}
 	batch.Queue(claimSQL, w.QueueID, claim.Max, claim.Returned, claim.Visibility.Microseconds(), claim.Lease,
 		claim.Retention.Microseconds(), maxClaimBytes).
 		Query(func(rows pgx.Rows) error { return readClaim(rows, claim) })
+	queueBury(batch, w, claim, lane, burySQL)
+}
+
+// queueBury adds the move of what was claimed too often, where the queue has a policy.
+func queueBury(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, lane int, sql string) {
 	if dead := claim.DeadLetter; dead != nil && dead.QueueID != 0 && dead.QueueID != w.QueueID {
-		batch.Queue(burySQL, w.QueueID, dead.QueueID, lane, claim.Visibility.Microseconds(), claim.Lease,
+		batch.Queue(sql, w.QueueID, dead.QueueID, lane, claim.Visibility.Microseconds(), claim.Lease,
 			claim.Max, dead.MaxReceives).
 			Query(func(rows pgx.Rows) error { return readBuried(rows, claim) })
 	}
@@ -179,18 +201,23 @@ func readBuried(rows pgx.Rows, claim *service.Claim) error {
 	return nil
 }
 
-// scanMessage reads a row of: the given first columns, then id to visible_at.
+// scanMessage reads a row of: the given first columns, then messageColumns.
 func scanMessage(rows pgx.Rows, first ...any) (service.Claimed, error) {
 	var c service.Claimed
 	var id pgtype.UUID
 	var lease pgtype.Int8
-	var group, trace, source *string
+	var group, trace, source, deduplication *string
+	var seq *int64
 	var firstReceived *time.Time
 	m := &c.Message
 	err := rows.Scan(append(first, &id, &lease, &m.Body, &c.Attributes, &group, &trace, &source,
-		&m.ReceiveCount, &m.SentAt, &firstReceived, &m.VisibleAt)...)
+		&m.ReceiveCount, &m.SentAt, &firstReceived, &m.VisibleAt, &seq, &deduplication)...)
 	c.ID, c.Lease = id.Bytes, lease.Int64
 	m.GroupID, m.TraceHeader, m.DeadLetterSource = value(group), value(trace), value(source)
+	m.DeduplicationID = value(deduplication)
+	if seq != nil {
+		m.Sequence = *seq
+	}
 	if firstReceived != nil {
 		m.FirstReceivedAt = *firstReceived
 	}
@@ -206,7 +233,11 @@ func value(text *string) string {
 }
 
 func queueLook(batch *pgx.Batch, w *service.QueueWork) {
-	batch.Queue(lookSQL, w.QueueID).QueryRow(func(row pgx.Row) error {
+	sql := lookSQL
+	if w.FIFO {
+		sql = lookFIFOSQL
+	}
+	batch.Queue(sql, w.QueueID).QueryRow(func(row pgx.Row) error {
 		var microseconds *int64
 		err := row.Scan(&microseconds)
 		w.HasNext = microseconds != nil
@@ -221,18 +252,28 @@ func queueLook(batch *pgx.Batch, w *service.QueueWork) {
 // within a narrow range of the claim index.
 const revokeSQL = `
 WITH claimed AS MATERIALIZED (
-	SELECT ctid, queue_id
-	FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND returned AND lease >= $2 AND lease < $2 + $3
-		AND visible_at BETWEEN now() + $4 * interval '1 microsecond' - interval '1 minute' AND now() + $4 * interval '1 microsecond'
-	ORDER BY visible_at, id
-	LIMIT $3
+	SELECT ctid, queue_id` + claimedByLease + `
 	FOR UPDATE
 )
 UPDATE messages m
 ` + undoClaim + `
 FROM claimed c
 WHERE m.ctid = c.ctid AND m.queue_id = c.queue_id`
+
+// claimedGroupsSQL are the groups that revokeSQL changes, in their order.
+const claimedGroupsSQL = `
+SELECT DISTINCT group_id
+FROM (
+	SELECT group_id` + claimedByLease + `
+) AS claimed
+ORDER BY group_id`
+
+const claimedByLease = `
+	FROM messages
+	WHERE queue_id = $1 AND priority = 0 AND returned AND lease >= $2 AND lease < $2 + $3
+		AND visible_at BETWEEN tusq_now() + $4 * interval '1 microsecond' - interval '1 minute' AND tusq_now() + $4 * interval '1 microsecond'
+	ORDER BY visible_at, id
+	LIMIT $3`
 
 // Revoke undoes the claims of a flush whose commit is unknown. It first makes sure that
 // the flush's backend has ended: while it waits in its commit, nobody can see what it is
@@ -246,10 +287,36 @@ func (r *Repository) Revoke(ctx context.Context, work []service.QueueWork, flush
 	}
 	for _, w := range work {
 		for _, claim := range w.Claims {
-			_, err := r.hot.Exec(ctx, revokeSQL, w.QueueID, claim.Lease, claim.Max, claim.Visibility.Microseconds())
-			if err != nil {
+			if err := pgx.BeginFunc(ctx, r.hot, func(tx pgx.Tx) error { return revoke(ctx, tx, w, claim) }); err != nil {
 				return r.classify("revoke claims", err)
 			}
+		}
+	}
+	return nil
+}
+
+// revoke undoes a claim; the groups of a FIFO queue are locked around that.
+func revoke(ctx context.Context, tx pgx.Tx, w service.QueueWork, claim *service.Claim) error {
+	params := []any{w.QueueID, claim.Lease, claim.Max, claim.Visibility.Microseconds()}
+	if !w.FIFO {
+		_, err := tx.Exec(ctx, revokeSQL, params...)
+		return err
+	}
+	rows, _ := tx.Query(ctx, claimedGroupsSQL, params...)
+	groups, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(groups) == 0 {
+		return err
+	}
+	for _, step := range []struct {
+		sql    string
+		params []any
+	}{
+		{lockGroupsSQL, []any{w.QueueID, groups, make([]int, len(groups))}},
+		{revokeSQL, params},
+		{refreshGroupsSQL, []any{w.QueueID, groups}},
+	} {
+		if _, err := tx.Exec(ctx, step.sql, step.params...); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -26,13 +26,30 @@ const findLease = `CROSS JOIN LATERAL (
 		LIMIT 1
 	) AS m`
 
+// findRunningLease is findLease for a FIFO queue, where a lease that has ended holds no more:
+// its message's group may go to others.
+const findRunningLease = `CROSS JOIN LATERAL (
+		SELECT ctid, queue_id
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease AND visible_at > tusq_now()
+		ORDER BY id
+		LIMIT 1
+	) AS m`
+
 // deleteSQL ends leases that still hold. It reads by the primary key, in the order of
 // the ids, and waits only for another settlement or a claim of the same message.
-const deleteSQL = `
+const (
+	deleteSQL     = deleteHead + findLease + deleteTail
+	deleteFIFOSQL = deleteHead + findRunningLease + deleteTail
+)
+
+const deleteHead = `
 WITH found AS MATERIALIZED (
 	SELECT m.ctid, m.queue_id, s.lease
 	FROM unnest($3::uuid[], $4::bigint[]) AS s (id, lease)
-	` + findLease + `
+	`
+
+const deleteTail = `
 ), deleted AS (
 	DELETE FROM messages m
 	USING found f
@@ -47,11 +64,18 @@ SELECT id, lease FROM deleted`
 
 // extendSQL sets when leases end that still hold, but not more than 12 hours after the
 // receive; a lease that ended and was not given anew still holds. It reads by the primary key.
-const extendSQL = `
+const (
+	extendSQL     = extendHead + findLease + extendTail
+	extendFIFOSQL = extendHead + findRunningLease + extendTail
+)
+
+const extendHead = `
 WITH found AS MATERIALIZED (
-	SELECT m.ctid, m.queue_id, s.lease, now() + s.timeout * interval '1 microsecond' AS until
+	SELECT m.ctid, m.queue_id, s.lease, tusq_now() + s.timeout * interval '1 microsecond' AS until
 	FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS s (id, lease, timeout)
-	` + findLease + `
+	`
+
+const extendTail = `
 )
 UPDATE messages m
 SET visible_at = CASE
@@ -63,7 +87,7 @@ WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
 RETURNING m.id, f.lease, f.until > m.received_at + interval '12 hours 1 second'`
 
 // undoClaim makes a claimed message m visible now, as if it had not been received.
-const undoClaim = `SET visible_at = now(),
+const undoClaim = `SET visible_at = tusq_now(),
 	lease = NULL,
 	receive_count = m.receive_count - 1,
 	returned = m.receive_count > 1,
@@ -89,8 +113,12 @@ type lease struct {
 }
 
 func queueDeletes(batch *pgx.Batch, w *service.QueueWork, lane int) {
+	sql := deleteSQL
+	if w.FIFO {
+		sql = deleteFIFOSQL
+	}
 	ids, leases, index := settlementArrays(w.Deletes)
-	batch.Queue(deleteSQL, w.QueueID, lane, ids, leases).Query(index.read)
+	batch.Queue(sql, w.QueueID, lane, ids, leases).Query(index.read)
 }
 
 func queueReleases(batch *pgx.Batch, w *service.QueueWork) {
@@ -106,7 +134,11 @@ func queueExtends(batch *pgx.Batch, w *service.QueueWork) {
 		same := index[lease{ids[i].Bytes, leases[i]}]
 		timeouts[i] = same[len(same)-1].Timeout.Microseconds()
 	}
-	batch.Queue(extendSQL, w.QueueID, ids, leases, timeouts).Query(index.readExtended)
+	sql := extendSQL
+	if w.FIFO {
+		sql = extendFIFOSQL
+	}
+	batch.Queue(sql, w.QueueID, ids, leases, timeouts).Query(index.readExtended)
 }
 
 // settlementIndex finds the settlements of a lease; several calls may have named it.

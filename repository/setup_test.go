@@ -23,7 +23,7 @@ const account = "000000000000"
 // store is a repository on a database of its own, with a queue.
 type store struct {
 	*Repository
-	t     *testing.T
+	t     testing.TB
 	ctx   context.Context
 	url   string
 	queue service.Queue
@@ -32,9 +32,15 @@ type store struct {
 func setup(t *testing.T) *store {
 	t.Helper()
 	t.Parallel()
+	return setupBench(t)
+}
+
+// setupBench is setup for a benchmark.
+func setupBench(t testing.TB) *store {
+	t.Helper()
 	s := &store{t: t, url: pgtest.New(t)}
 	var cancel context.CancelFunc
-	s.ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+	s.ctx, cancel = context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	var err error
 	s.Repository, err = Open(s.ctx, Options{URL: s.url, Replica: t.Name(), HotConnections: 2, Logger: slog.New(slog.DiscardHandler)})
@@ -48,7 +54,9 @@ func setup(t *testing.T) *store {
 
 func (s *store) create(name string) service.Queue {
 	s.t.Helper()
-	queue, _, err := s.CreateQueue(s.ctx, service.Queue{ID: time.Now().UnixNano(), Account: account, Name: name, Settings: service.DefaultSettings()})
+	settings := service.DefaultSettings()
+	settings.FIFO = service.IsFIFO(name)
+	queue, _, err := s.CreateQueue(s.ctx, service.Queue{ID: time.Now().UnixNano(), Account: account, Name: name, Settings: settings}, 0)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func TestConcurrentSendsShareCommits(t *testing.T) {
 		for s := range senders {
 			all.Go(func() {
 				for i := range each {
-					if _, err := w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{{Body: fmt.Sprint(s, i)}}); err != nil {
+					if _, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: fmt.Sprint(s, i)}}}); err != nil {
 						t.Errorf("send: %v", err)
 					}
 				}

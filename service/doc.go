@@ -18,6 +18,20 @@
 // The state is never stored: it follows from the time, so nothing has to run for
 // a message to come back. All times are the database's.
 //
+// # FIFO queues
+//
+// A queue whose name ends with .fifo keeps the order of each message group. A receive
+// gets the longest visible beginning of a group, and nothing of a group whose first
+// message is in flight or delayed. A receipt holds until its visibility timeout ends
+// and no longer. A message's deduplication id is accepted once in
+// DeduplicationInterval, from the first accepted send, whatever becomes of the message.
+//
+// # What happens once
+//
+// A deduplication id, the key of a call and the attempt id of a receive are written in the
+// transaction of what they name: so what a client repeats, through whatever replica, is
+// answered as the first time.
+//
 // # Invariants
 //
 //   - An acknowledged send is committed.
@@ -27,6 +41,8 @@
 //   - Each effect is one row's change, made only where the lease still matches.
 //   - A caller that goes away while it receives leaves nothing locked: what was
 //     claimed for it is released, and its receive count undone.
+//   - Who changes the messages of a FIFO queue's group holds the group's row, so inside a
+//     group the order of sequence numbers is that of commits.
 //   - Every change of a queue's number of messages is counted in the transaction
 //     that makes it, so counts are exact.
 //

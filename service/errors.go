@@ -32,7 +32,17 @@ const (
 	CodeBatchTooLarge        Code = "batch_too_large"        // a batch with too many bytes
 	CodeReceiptInvalid       Code = "receipt_invalid"        // not a receipt of this queue
 	CodeReceiptStale         Code = "receipt_stale"          // the message was received again since
+	CodeReceiptExpired       Code = "receipt_expired"        // of a FIFO queue: the lease has ended
 	CodeMessageNotFound      Code = "message_not_found"      // the receipt's message is gone
+	CodeQueueDeletedRecently Code = "queue_deleted_recently" // its name may not be used again yet
+	CodePurgeInProgress      Code = "purge_in_progress"      // it was purged a moment ago
+	CodeTooManyInFlight      Code = "too_many_in_flight"     // delete some before more are received
+	CodeKeyInUse             Code = "key_in_use"             // a call of this idempotency key is being carried out
+	CodeKeyReused            Code = "key_reused"             // this idempotency key has named another call
+	CodeNotDeadLetterQueue   Code = "not_dead_letter_queue"  // no queue names it as its dead-letter queue
+	CodeRedriveNotFound      Code = "redrive_not_found"      // no such redrive
+	CodeRedriveRunning       Code = "redrive_running"        // the queue has one that has not ended
+	CodeRedriveEnded         Code = "redrive_ended"          // it cannot be cancelled any more
 )
 
 // Codes lists every code.
@@ -41,7 +51,9 @@ var Codes = []Code{
 	CodeMissingParameter, CodeRequestTooLarge, CodeUnsupportedMediaType, CodeRouteNotFound,
 	CodeMethodNotAllowed, CodeQueueNotFound, CodeQueueExists, CodeInvalidQueueName,
 	CodeInvalidMessage, CodeInvalidAttribute, CodeMessageTooLarge, CodeBatchEmpty,
-	CodeBatchTooMany, CodeBatchTooLarge, CodeReceiptInvalid, CodeReceiptStale, CodeMessageNotFound,
+	CodeBatchTooMany, CodeBatchTooLarge, CodeReceiptInvalid, CodeReceiptStale, CodeReceiptExpired,
+	CodeMessageNotFound, CodeQueueDeletedRecently, CodePurgeInProgress, CodeTooManyInFlight, CodeKeyInUse,
+	CodeKeyReused, CodeNotDeadLetterQueue, CodeRedriveNotFound, CodeRedriveRunning, CodeRedriveEnded,
 }
 
 // Error is an error that may be told to the caller: its message is safe to show.

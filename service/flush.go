@@ -150,7 +150,7 @@ func plan(ops []*op, flushID int64) []QueueWork {
 		if !ok {
 			i = len(work)
 			index[o.queue.ID] = i
-			work = append(work, QueueWork{QueueID: o.queue.ID, FlushID: flushID})
+			work = append(work, QueueWork{QueueID: o.queue.ID, FIFO: o.queue.Settings.FIFO, FlushID: flushID})
 		}
 		work[i].add(o)
 	}
@@ -173,7 +173,7 @@ func (w *QueueWork) add(o *op) {
 	case opRelease:
 		w.Releases = append(w.Releases, o.settle)
 	case opSend:
-		w.Sends = append(w.Sends, o.send)
+		w.addSend(o.send)
 	case opClaim:
 		o.claim.joined = o.call.state.Load() != callAbandoned
 		if o.claim.joined {
@@ -184,17 +184,26 @@ func (w *QueueWork) add(o *op) {
 	}
 }
 
-// addDemand adds a receiver's demand to the claim with its visibility timeout.
+// addDemand adds a receiver's demand to the claim that serves such demands.
 func (w *QueueWork) addDemand(d *demand) {
 	for _, claim := range w.Claims {
-		if claim.Visibility == d.want.Visibility {
-			claim.Max = min(claim.Max+d.max, maxClaim)
-			return
+		if !w.serves(claim, d) {
+			continue
 		}
+		if claim.Max+d.max <= maxClaim || !w.FIFO {
+			claim.Max = min(claim.Max+d.max, maxClaim)
+		}
+		return
 	}
 	claim := d.want
-	claim.Max = d.max
+	claim.Max, claim.PerCaller = d.max, d.max
 	w.Claims = append(w.Claims, &claim)
+}
+
+// serves tells whether a claim is for such demands: of the same visibility timeout and, on
+// a FIFO queue, where each receiver gets whole groups, of the same number of messages.
+func (w *QueueWork) serves(claim *Claim, d *demand) bool {
+	return claim.Visibility == d.want.Visibility && (!w.FIFO || claim.PerCaller == d.max)
 }
 
 // finish sorts settlements, so that rows are locked in the order of their ids, and
@@ -221,6 +230,8 @@ func (s *Service) fanOut(work []QueueWork, ops []*op) {
 		w := byID[o.queue.ID]
 		o.gone = w.Gone
 		switch {
+		case o.kind == opSend:
+			w.answerSend(o.send)
 		case o.kind == opClaim:
 			w.serve(o.claim)
 		case o.kind == opLook && w.HasNext:
@@ -232,14 +243,28 @@ func (s *Service) fanOut(work []QueueWork, ops []*op) {
 // serve gives a receiver its part of what was claimed, first come, first served.
 func (w *QueueWork) serve(d *demand) {
 	for _, claim := range w.Claims {
-		if !d.joined || claim.Visibility != d.want.Visibility {
+		if !d.joined || !w.serves(claim, d) {
 			continue
 		}
 		n := min(d.max, len(claim.Messages))
+		if w.FIFO {
+			n = claim.nextShare()
+		}
 		d.got = claim.Messages[:n:n]
 		claim.Messages = claim.Messages[n:]
 		d.more = n == 0 && claim.More
 	}
+}
+
+// nextShare is how many of the remaining messages go to the next receiver of a FIFO
+// queue: those whose places are between the same multiples of PerCaller.
+func (c *Claim) nextShare() int {
+	for i, m := range c.Messages {
+		if (m.Place-1)/c.PerCaller != (c.Messages[0].Place-1)/c.PerCaller {
+			return i
+		}
+	}
+	return len(c.Messages)
 }
 
 // announceWork tells receivers here and elsewhere what a flush made visible, and when.
@@ -253,6 +278,9 @@ func (s *Service) announceWork(w *QueueWork) {
 		}
 		if claim.Moved > 0 {
 			s.announce(Event{QueueID: claim.DeadLetter.QueueID, Visible: claim.Moved})
+			if w.FIFO { // their groups go on
+				s.announce(Event{QueueID: w.QueueID, Visible: claim.Moved})
+			}
 		}
 	}
 }
@@ -283,6 +311,9 @@ func (w *QueueWork) events() []Event {
 			note(Event{Visible: 1})
 		}
 	}
+	if w.Freed > 0 {
+		note(Event{Visible: w.Freed})
+	}
 	return slices.DeleteFunc([]Event{now, later}, func(e Event) bool { return e.Visible == 0 })
 }
 
@@ -307,7 +338,7 @@ func (s *Service) release(queue *Queue, messages []Claimed) {
 	}
 	ops := make([]*op, len(messages))
 	for i, m := range messages {
-		ops[i] = &op{kind: opRelease, queue: queue, settle: &Settlement{ID: m.ID, Lease: m.Lease}}
+		ops[i] = &op{kind: opRelease, queue: queue, settle: &Settlement{ID: m.ID, Lease: m.Lease, GroupID: m.Message.GroupID}}
 	}
 	if err := s.engine.Submit(ops); err != nil {
 		s.log.Warn("messages of a receiver that left stay in flight until their timeout", "count", len(messages), "err", err)

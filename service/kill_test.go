@@ -3,6 +3,8 @@ package service_test
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,18 +19,26 @@ import (
 // TestKilledBackends ends PostgreSQL's backends under load, again and again. Every
 // acknowledged message is received, none twice, and the counts are exact at the end.
 func TestKilledBackends(t *testing.T) {
+	t.Run("standard", func(t *testing.T) { testKilledBackends(t, "orders", false) })
+	t.Run("standard with keys", func(t *testing.T) { testKilledBackends(t, "orders", true) })
+	t.Run("FIFO", func(t *testing.T) { testKilledBackends(t, "orders.fifo", true) })
+}
+
+// testKilledBackends does so on one kind of queue. Sends with keys are repeated until
+// their outcome is known.
+func testKilledBackends(t *testing.T, queue string, keys bool) {
 	t.Parallel()
 	url := pgtest.New(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w := &world{t: t, ctx: ctx, queue: "orders"}
+	w := &world{t: t, ctx: ctx, queue: queue}
 	w.Service, w.other = testservice.On(t, url, service.Options{}), testservice.On(t, url, service.Options{})
 	w.create(w.queue, service.QueueChange{})
 
 	killing, stopKilling := context.WithCancel(ctx)
 	killed := make(chan int, 1)
 	go func() { killed <- killBackends(killing, t, url) }()
-	sends := w.sendUntil(time.Now().Add(3 * time.Second))
+	sends := w.sendUntil(time.Now().Add(3*time.Second), keys)
 	received := w.receiveWhile(sends)
 	stopKilling()
 	n := <-killed
@@ -48,7 +58,7 @@ func TestKilledBackends(t *testing.T) {
 		return true
 	})
 	t.Logf("%d backends killed; %d messages acknowledged, %d with an unknown outcome, %d received", n, acknowledged, unknown, len(received.bodies))
-	if n == 0 || acknowledged == 0 {
+	if n == 0 || acknowledged == 0 || keys && unknown > 0 {
 		t.Errorf("%d backends killed, %d messages acknowledged: nothing was tested", n, acknowledged)
 	}
 	for _, replica := range []*service.Service{w.Service, w.other} {
@@ -93,19 +103,13 @@ type sending struct {
 	done     chan struct{}
 }
 
-func (w *world) sendUntil(end time.Time) *sending {
+func (w *world) sendUntil(end time.Time, keys bool) *sending {
 	s := &sending{done: make(chan struct{})}
 	var senders sync.WaitGroup
 	for n := range 8 {
 		senders.Go(func() {
 			for i := 0; time.Now().Before(end); i++ {
-				body := fmt.Sprint(n, "/", i)
-				sent, err := []*service.Service{w.Service, w.other}[i%2].
-					SendMessages(w.ctx, caller, w.queue, []service.SendMessage{{Body: body}})
-				if err != nil && service.ErrorCode(err) != service.CodeUnavailable {
-					w.t.Errorf("send: %v", err)
-				}
-				s.outcomes.Store(body, err == nil && sent[0].Err == nil)
+				s.outcomes.Store(fmt.Sprint(n, "/", i), w.sendOne(n, i, keys))
 			}
 		})
 	}
@@ -116,15 +120,55 @@ func (w *world) sendUntil(end time.Time) *sending {
 	return s
 }
 
+// sendOne sends the message i of sender n through the replicas in turn, and tells whether
+// it was acknowledged.
+func (w *world) sendOne(n, i int, keys bool) bool {
+	message := service.SendMessage{Body: fmt.Sprint(n, "/", i)}
+	if service.IsFIFO(w.queue) {
+		message.GroupID, message.DeduplicationID = fmt.Sprint("sender", n), message.Body
+	}
+	send := service.SendMessages{Messages: []service.SendMessage{message}}
+	if keys {
+		send.Key = service.CallKey{ID: message.Body}
+	}
+	for attempt := i; ; attempt++ {
+		sent, err := []*service.Service{w.Service, w.other}[attempt%2].SendMessages(w.ctx, caller, w.queue, send)
+		if err == nil {
+			return sent[0].Err == nil
+		}
+		if service.ErrorCode(err) != service.CodeUnavailable {
+			w.t.Errorf("send: %v", err)
+		}
+		if !keys || w.ctx.Err() != nil {
+			return false
+		}
+	}
+}
+
 // receiving is what consumers have received, and how often.
 type receiving struct {
 	mu     sync.Mutex
 	bodies map[string]int
+	last   map[string]int // of each group of a FIFO queue, the number of the message received last
+}
+
+// note notes a message, and that a group's messages come in order.
+func (r *receiving) note(t *testing.T, m service.Message) {
+	r.bodies[m.Body]++
+	if m.Sequence == 0 {
+		return
+	}
+	_, number, _ := strings.Cut(m.Body, "/")
+	n, err := strconv.Atoi(number)
+	if last, ok := r.last[m.GroupID]; err != nil || ok && n <= last {
+		t.Errorf("%s came after %d, %v", m.Body, last, err)
+	}
+	r.last[m.GroupID] = n
 }
 
 // receiveWhile receives on both replicas until the senders have ended.
 func (w *world) receiveWhile(s *sending) *receiving {
-	r := &receiving{bodies: map[string]int{}}
+	r := &receiving{bodies: map[string]int{}, last: map[string]int{}}
 	var consumers sync.WaitGroup
 	for n := range 4 {
 		replica := []*service.Service{w.Service, w.other}[n%2]
@@ -155,7 +199,7 @@ func (r *receiving) receive(w *world, replica *service.Service) int {
 	receipts := make([]string, len(messages))
 	r.mu.Lock()
 	for i, m := range messages {
-		r.bodies[m.Body]++
+		r.note(w.t, m)
 		receipts[i] = m.Receipt
 	}
 	r.mu.Unlock()

@@ -18,9 +18,9 @@ func TestSendReceiveDelete(t *testing.T) {
 		"count": {Type: "Number", Value: "-1.5e3"},
 		"raw":   {Type: "Binary", Binary: []byte{0, 255, 7}},
 	}
-	sent, err := w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{
+	sent, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{
 		{Body: body, Attributes: attributes, GroupID: "tenant-1", TraceHeader: "Root=1"},
-	})
+	}})
 	if err != nil || sent[0].Err != nil {
 		t.Fatal(err, sent)
 	}
@@ -68,11 +68,11 @@ func TestReceiveTakesTheOldestFirst(t *testing.T) {
 
 func TestDelays(t *testing.T) {
 	w := setup(t, service.QueueChange{Delay: new(time.Hour / 6)})
-	sent, err := w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{
+	sent, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{
 		{Body: "the queue's delay"},
 		{Body: "none", Delay: new(time.Duration(0))},
 		{Body: "a second", Delay: new(time.Second)},
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,10 +138,10 @@ func TestExtend(t *testing.T) {
 
 func TestBatchAnswersEachItem(t *testing.T) {
 	w := setup(t, service.QueueChange{MaxMessageSize: new(2000)})
-	sent, err := w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{
+	sent, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{
 		{Body: "good"}, {Body: ""}, {Body: "nul \x00"}, {Body: "bad \xff"}, {Body: strings.Repeat("x", 2001)},
 		{Body: "\uFFFE"}, {Body: "fine", Delay: new(time.Duration(-1))}, {Body: "last"},
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,10 +190,10 @@ func TestPurge(t *testing.T) {
 	w := setup(t, service.QueueChange{})
 	w.send("a", "b", "c")
 	w.one(w.queue)
-	if _, err := w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{{Body: "later", Delay: new(time.Minute)}}); err != nil {
+	if _, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: "later", Delay: new(time.Minute)}}}); err != nil {
 		t.Fatal(err)
 	}
-	purged, err := w.PurgeQueue(w.ctx, caller, w.queue)
+	purged, err := w.PurgeQueue(w.ctx, caller, service.PurgeQueue{Name: w.queue})
 	if err != nil || purged != 4 {
 		t.Errorf("purged %d, %v, want 4", purged, err)
 	}
@@ -320,7 +320,7 @@ func TestPoisonDoesNotStarveFreshMessages(t *testing.T) {
 func TestPeekChangesNothing(t *testing.T) {
 	w := setup(t, service.QueueChange{})
 	w.send("1", "2", "3", "4", "5")
-	if _, err := w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{{Body: "late", Delay: new(time.Minute)}}); err != nil {
+	if _, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: "late", Delay: new(time.Minute)}}}); err != nil {
 		t.Fatal(err)
 	}
 	w.one(w.queue)

@@ -57,7 +57,7 @@ func (w *world) send(bodies ...string) []string {
 	for i, body := range bodies {
 		messages[i].Body = body
 	}
-	sent, err := w.SendMessages(w.ctx, caller, w.queue, messages)
+	sent, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: messages})
 	if err != nil {
 		w.t.Fatalf("send: %v", err)
 	}

@@ -14,14 +14,35 @@ type SendMessage struct {
 	Body        string
 	Delay       *time.Duration // nil: the queue's
 	Attributes  map[string]Attribute
-	GroupID     string // a tag of the sender's on a standard queue; empty: none
+	GroupID     string // whose order is kept, required, on a FIFO queue; a tag of the sender's on others
 	TraceHeader string // X-Ray's trace header; not counted in the message's size
+	// DeduplicationID, of a FIFO queue only, is accepted once in DeduplicationInterval. Empty:
+	// made of the body, where the queue has ContentDeduplication.
+	DeduplicationID string
 }
 
-// Sent is the answer to one sent message: Err, or the id that it got.
+// SendMessages are messages to send in one call: 1 to MaxBatch.
+type SendMessages struct {
+	Messages []SendMessage
+	Key      CallKey
+}
+
+// CallKey names a call, so that its repetition within DeduplicationInterval gets the first
+// call's answer and sends nothing. The zero CallKey names none.
+type CallKey struct {
+	ID string // 1 to MaxCallKey bytes, unique among the account's calls on the queue
+	// Strict refuses a call of the same ID with other messages, with CodeKeyReused, and one
+	// that comes while the first is carried out, with CodeKeyInUse. Otherwise other messages
+	// make another call, and the second waits for the first.
+	Strict bool
+}
+
+// Sent is the answer to one sent message: Err, or the id that it got. A duplicate's is
+// that of the message that was sent first.
 type Sent struct {
-	ID  string // a UUID of version 7
-	Err error
+	ID       string // a UUID of version 7
+	Sequence int64  // on a FIFO queue: increases within the message's group
+	Err      error
 }
 
 // ReceiveMessages asks for messages of a queue.
@@ -29,6 +50,15 @@ type ReceiveMessages struct {
 	Max        int            // 1 to MaxBatch
 	Wait       *time.Duration // for the first message, 0 to MaxWait; nil: the queue's
 	Visibility *time.Duration // 0 to MaxVisibility; nil: the queue's
+
+	// AttemptID makes a receive from a FIFO queue repeatable for DeduplicationInterval: the
+	// same id gets the same messages and receipts, and their visibility timeout anew, unless
+	// one of them has been settled or has become visible. Empty: not repeatable.
+	AttemptID string
+	// MaxInFlight refuses a receive that does not wait, with CodeTooManyInFlight, and leaves
+	// one that waits without messages, while about so many are in flight in a standard queue.
+	// 0: no limit.
+	MaxInFlight int
 }
 
 // Message is a received or a peeked message.
@@ -38,6 +68,8 @@ type Message struct {
 	Body             string
 	Attributes       map[string]Attribute
 	GroupID          string
+	DeduplicationID  string // of a FIFO queue's message
+	Sequence         int64  // of a FIFO queue's message: increases within its group
 	TraceHeader      string
 	DeadLetterSource string // the queue that it was moved from; empty: none
 	State            State

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"maps"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -21,7 +22,27 @@ type Settings struct {
 	ReceiveWait       time.Duration // of a receive that names no wait, 0 to MaxQueueWait
 	MaxMessageSize    int           // bytes of body and attributes, MinMaxMessageSize to MaxMessageBytes
 	DeadLetter        *DeadLetter   // nil: messages are delivered until they expire
+
+	FIFO                 bool               // by its name; see IsFIFO
+	ContentDeduplication bool               // of a FIFO queue: a message without deduplication id gets its body's SHA-256
+	DeduplicationScope   DeduplicationScope // of a FIFO queue: fixed when it is created
 }
+
+// DeduplicationScope says among which messages of a FIFO queue a deduplication id is unique.
+type DeduplicationScope string
+
+// The scopes.
+const (
+	ScopeQueue DeduplicationScope = "queue"
+	ScopeGroup DeduplicationScope = "group"
+)
+
+// FIFOSuffix ends the name of every FIFO queue and of no other.
+const FIFOSuffix = ".fifo"
+
+// IsFIFO tells whether a queue of this name is a FIFO queue: it keeps the order of each
+// message group's messages, and accepts a deduplication id once in DeduplicationInterval.
+func IsFIFO(name string) bool { return strings.HasSuffix(name, FIFOSuffix) }
 
 // DeadLetter says where a message goes that was received too often.
 type DeadLetter struct {
@@ -61,6 +82,13 @@ type QueueChange struct {
 	DeadLetter        *DeadLetter       // a zero DeadLetter removes the policy
 	Extra             map[string]string // an empty value removes the attribute
 	Tags              map[string]string // replaces all tags; nil leaves them
+
+	ContentDeduplication *bool               // of a FIFO queue only
+	DeduplicationScope   *DeduplicationScope // of a FIFO queue only, and only when it is created
+
+	// Edit changes Tags and Extra in the light of what they are, in the transaction that
+	// stores them; nil: nothing more. Its error ends the call.
+	Edit func(*Queue) error
 }
 
 // CreateQueue asks for a queue. Where it exists already, the settings that are
@@ -68,13 +96,24 @@ type QueueChange struct {
 type CreateQueue struct {
 	Name string
 	QueueChange
+	// ReuseAfter refuses, with CodeQueueDeletedRecently, the name of a queue that was deleted
+	// less than this ago, up to a minute. 0: any free name will do.
+	ReuseAfter time.Duration
+}
+
+// PurgeQueue asks that a queue be emptied.
+type PurgeQueue struct {
+	Name string
+	// Every refuses, with CodePurgeInProgress, a purge less than this after the last. 0: never.
+	Every time.Duration
 }
 
 // ListQueues asks for a page of the account's queues in the order of their names.
 type ListQueues struct {
-	Prefix string
-	Limit  int    // 1 to MaxListLimit; 0 means MaxListLimit
-	Cursor string // of the page before; empty for the first
+	Prefix     string
+	DeadLetter string // only queues whose dead-letter queue has this name; empty: all
+	Limit      int    // 1 to MaxListLimit; 0 means MaxListLimit
+	Cursor     string // of the page before; empty for the first
 }
 
 // QueuePage is one page of queues.
@@ -108,8 +147,11 @@ func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQ
 		Name:     create.Name,
 		Settings: DefaultSettings(),
 	}
-	create.apply(&wanted)
-	queue, created, err = s.store.CreateQueue(ctx, wanted)
+	wanted.Settings.FIFO = IsFIFO(create.Name)
+	if err := create.apply(&wanted); err != nil {
+		return Queue{}, false, err
+	}
+	queue, created, err = s.store.CreateQueue(ctx, wanted, create.ReuseAfter)
 	if err != nil {
 		return Queue{}, false, err
 	}
@@ -139,14 +181,16 @@ func (s *Service) ListQueues(ctx context.Context, caller Caller, list ListQueues
 	if err := validInt("limit", list.Limit, 1, MaxListLimit); err != nil {
 		return QueuePage{}, err
 	}
-	if list.Prefix != "" && !queueName.MatchString(list.Prefix) {
+	if !isNamePrefix(list.Prefix) {
 		return QueuePage{}, nil // no queue's name begins so
 	}
 	after, err := base64.RawURLEncoding.DecodeString(list.Cursor)
-	if err != nil || (len(after) > 0 && !queueName.Match(after)) {
+	if err != nil || !isNamePrefix(string(after)) {
 		return QueuePage{}, invalid("cursor", "This is not a cursor of a list of queues.")
 	}
-	queues, err := s.store.ListQueues(ctx, caller.Account, list.Prefix, string(after), list.Limit+1)
+	queues, err := s.store.ListQueues(ctx, QueueFilter{
+		Account: caller.Account, Prefix: list.Prefix, After: string(after), DeadLetter: list.DeadLetter, Limit: list.Limit + 1,
+	})
 	if err != nil {
 		return QueuePage{}, err
 	}
@@ -165,6 +209,9 @@ func (s *Service) UpdateQueue(ctx context.Context, caller Caller, name string, c
 	}
 	if err := s.validChange(ctx, caller, name, change); err != nil {
 		return Queue{}, err
+	}
+	if change.DeduplicationScope != nil {
+		return Queue{}, invalid("deduplication_scope", "deduplication_scope is chosen when a queue is created.")
 	}
 	queue, err := s.store.UpdateQueue(ctx, caller.Account, name, change.apply)
 	if err != nil {
@@ -189,12 +236,13 @@ func (s *Service) DeleteQueue(ctx context.Context, caller Caller, name string) e
 }
 
 // PurgeQueue deletes the messages that were sent before the call and returns their number.
-func (s *Service) PurgeQueue(ctx context.Context, caller Caller, name string) (int64, error) {
-	queue, err := s.GetQueue(ctx, caller, name)
+// A FIFO queue forgets their deduplication ids too.
+func (s *Service) PurgeQueue(ctx context.Context, caller Caller, purge PurgeQueue) (int64, error) {
+	queue, err := s.GetQueue(ctx, caller, purge.Name)
 	if err != nil {
 		return 0, err
 	}
-	return s.store.PurgeQueue(ctx, queue.ID)
+	return s.store.PurgeQueue(ctx, queue.ID, purge.Every)
 }
 
 // GetQueueStats counts a queue's messages, exactly, at one moment.
@@ -206,9 +254,10 @@ func (s *Service) GetQueueStats(ctx context.Context, caller Caller, name string)
 	return s.store.QueueStats(ctx, queue.ID)
 }
 
-// validChange checks a change of a queue, and that its dead-letter queue exists.
+// validChange checks a change of a queue, and that its dead-letter queue exists and is of
+// its kind.
 func (s *Service) validChange(ctx context.Context, caller Caller, name string, change QueueChange) error {
-	if err := change.valid(); err != nil {
+	if err := change.valid(IsFIFO(name)); err != nil {
 		return err
 	}
 	if change.DeadLetter == nil || change.DeadLetter.Queue == "" {
@@ -216,6 +265,9 @@ func (s *Service) validChange(ctx context.Context, caller Caller, name string, c
 	}
 	if change.DeadLetter.Queue == name {
 		return invalid("dead_letter.queue", "A queue cannot be its own dead-letter queue.")
+	}
+	if IsFIFO(change.DeadLetter.Queue) != IsFIFO(name) {
+		return invalid("dead_letter.queue", "The dead-letter queue of a FIFO queue must be a FIFO queue, and of no other.")
 	}
 	_, err := s.store.GetQueue(ctx, caller.Account, change.DeadLetter.Queue)
 	if ErrorCode(err) == CodeQueueNotFound {
@@ -225,7 +277,12 @@ func (s *Service) validChange(ctx context.Context, caller Caller, name string, c
 }
 
 // apply sets in q what the change names.
-func (c QueueChange) apply(q *Queue) {
+func (c QueueChange) apply(q *Queue) error {
+	set(&q.Settings.ContentDeduplication, c.ContentDeduplication)
+	if q.Settings.FIFO && q.Settings.DeduplicationScope == "" {
+		q.Settings.DeduplicationScope = ScopeQueue
+	}
+	set(&q.Settings.DeduplicationScope, c.DeduplicationScope)
 	set(&q.Settings.VisibilityTimeout, c.VisibilityTimeout)
 	set(&q.Settings.Delay, c.Delay)
 	set(&q.Settings.Retention, c.Retention)
@@ -250,6 +307,13 @@ func (c QueueChange) apply(q *Queue) {
 	if c.Tags != nil {
 		q.Tags = maps.Clone(c.Tags)
 	}
+	if c.Edit == nil {
+		return nil
+	}
+	if err := c.Edit(q); err != nil {
+		return err
+	}
+	return validTags(q.Tags)
 }
 
 func set[T any](to *T, from *T) {
@@ -272,6 +336,10 @@ func (c QueueChange) differs(q Queue) string {
 		return "wait_seconds"
 	case differ(c.MaxMessageSize, q.Settings.MaxMessageSize):
 		return "max_message_size"
+	case differ(c.ContentDeduplication, q.Settings.ContentDeduplication):
+		return "content_deduplication"
+	case differ(c.DeduplicationScope, q.Settings.DeduplicationScope):
+		return "deduplication_scope"
 	case c.DeadLetter != nil && !c.DeadLetter.same(q.Settings.DeadLetter):
 		return "dead_letter"
 	}

@@ -7,56 +7,59 @@ import (
 	"encoding/binary"
 )
 
-// A receipt is version | queue incarnation | message id | lease | MAC in base64url.
-// The MAC lets garbage and forged receipts be refused without touching the database;
-// whether the lease still holds, the row alone decides.
+// A receipt is version | queue incarnation | message id | lease | group id | MAC in
+// base64url. The group id, of a FIFO queue's message only, tells which group to lock
+// before the message is read. The MAC lets garbage and forged receipts be refused without
+// touching the database; whether the lease still holds, the row alone decides.
 const (
 	receiptVersion = 1
-	receiptBody    = 1 + 8 + 16 + 8
+	receiptBody    = 1 + 8 + 16 + 8 // without group id
 	receiptMAC     = 16
-	receiptSize    = receiptBody + receiptMAC
+	maxReceipt     = receiptBody + MaxGroupID + receiptMAC
 )
 
 type receipt struct {
 	queueID int64
 	id      MessageID
 	lease   int64
+	groupID string
 }
 
 // sealer makes and opens receipts with the deployment's key.
 type sealer struct{ key []byte }
 
 func (s sealer) seal(r receipt) string {
-	raw := make([]byte, receiptBody, receiptBody+sha256.Size)
+	raw := make([]byte, receiptBody, receiptBody+len(r.groupID)+sha256.Size)
 	raw[0] = receiptVersion
 	binary.BigEndian.PutUint64(raw[1:], uint64(r.queueID))
 	copy(raw[9:], r.id[:])
 	binary.BigEndian.PutUint64(raw[25:], uint64(r.lease))
-	return base64.RawURLEncoding.EncodeToString(s.mac(raw)[:receiptSize])
+	raw = append(raw, r.groupID...)
+	return base64.RawURLEncoding.EncodeToString(append(raw, s.mac(raw)...))
 }
 
 // open returns what a receipt of this deployment says, or an Error with CodeReceiptInvalid.
 func (s sealer) open(text string) (receipt, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) != receiptSize || raw[0] != receiptVersion {
+	if err != nil || len(raw) < receiptBody+receiptMAC || len(raw) > maxReceipt || raw[0] != receiptVersion {
 		return receipt{}, errReceiptInvalid()
 	}
-	want := s.mac(append([]byte(nil), raw[:receiptBody]...))
-	if !hmac.Equal(want[:receiptSize], raw) {
+	body, mac := raw[:len(raw)-receiptMAC], raw[len(raw)-receiptMAC:]
+	if !hmac.Equal(s.mac(body), mac) {
 		return receipt{}, errReceiptInvalid()
 	}
 	return receipt{
 		queueID: int64(binary.BigEndian.Uint64(raw[1:])),
 		id:      MessageID(raw[9:25]),
 		lease:   int64(binary.BigEndian.Uint64(raw[25:])),
+		groupID: string(body[receiptBody:]),
 	}, nil
 }
 
-// mac appends the MAC of body to it.
 func (s sealer) mac(body []byte) []byte {
 	h := hmac.New(sha256.New, s.key)
 	h.Write(body)
-	return h.Sum(body)
+	return h.Sum(nil)[:receiptMAC]
 }
 
 func errReceiptInvalid() *Error {

@@ -26,11 +26,16 @@ func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue stri
 	if receive.Wait != nil {
 		wait = *receive.Wait
 	}
-	var claimed []Claimed
-	if wait == 0 {
+	claimed, err := s.repeatReceive(ctx, q, receive)
+	switch {
+	case err != nil || len(claimed) > 0:
+	case wait == 0:
 		claimed, err = s.claim(ctx, q, receive)
-	} else {
+	default:
 		claimed, err = s.poll(ctx, caller, q, receive, wait)
+	}
+	if err == nil {
+		err = s.rememberReceive(ctx, q, receive, claimed)
 	}
 	if err != nil {
 		return nil, err
@@ -48,9 +53,39 @@ func (r ReceiveMessages) valid() error {
 		}
 	}
 	if r.Visibility != nil {
-		return validDuration("visibility_timeout", *r.Visibility, 0, MaxVisibility)
+		if err := validDuration("visibility_timeout", *r.Visibility, 0, MaxVisibility); err != nil {
+			return err
+		}
 	}
-	return nil
+	return validToken("attempt_id", r.AttemptID)
+}
+
+// visibility is the visibility timeout of what is received.
+func (r ReceiveMessages) visibility(q *Queue) time.Duration {
+	if r.Visibility != nil {
+		return *r.Visibility
+	}
+	return q.Settings.VisibilityTimeout
+}
+
+// repeatReceive returns what the attempt got before, or nothing.
+func (s *Service) repeatReceive(ctx context.Context, q *Queue, receive ReceiveMessages) ([]Claimed, error) {
+	if receive.AttemptID == "" || !q.Settings.FIFO {
+		return nil, nil
+	}
+	return s.store.RepeatReceive(ctx, q.ID, newKey("attempt", receive.AttemptID), receive.visibility(q))
+}
+
+// rememberReceive keeps what an attempt got. Where that fails nothing is delivered.
+func (s *Service) rememberReceive(ctx context.Context, q *Queue, receive ReceiveMessages, claimed []Claimed) error {
+	if receive.AttemptID == "" || !q.Settings.FIFO || len(claimed) == 0 {
+		return nil
+	}
+	err := s.store.RememberReceive(ctx, q.ID, newKey("attempt", receive.AttemptID), claimed)
+	if err != nil {
+		s.release(q, claimed)
+	}
+	return err
 }
 
 // poll claims, and sleeps until there may be more, for as long as wait. It serves
@@ -112,10 +147,10 @@ func (s *Service) claimOrLook(ctx context.Context, q *Queue, receive ReceiveMess
 
 // claim takes messages that are visible now, with other operations beside.
 func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages, beside ...*op) ([]Claimed, error) {
-	want := Claim{Visibility: q.Settings.VisibilityTimeout, Retention: q.Settings.Retention, DeadLetter: q.Settings.DeadLetter}
-	if receive.Visibility != nil {
-		want.Visibility = *receive.Visibility
+	if full, err := s.tooManyInFlight(ctx, q, receive); err != nil || full {
+		return nil, err
 	}
+	want := Claim{Visibility: receive.visibility(q), Retention: q.Settings.Retention, DeadLetter: q.Settings.DeadLetter}
 	for !s.isDraining() {
 		o := &op{kind: opClaim, queue: q, claim: &demand{max: receive.Max, want: want}}
 		if err := s.do(ctx, append([]*op{o}, beside...)); err != nil {
@@ -129,6 +164,7 @@ func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages, 
 			return nil, ctx.Err()
 		}
 		if !o.claim.more {
+			s.inFlight.add(q.ID, len(o.claim.got))
 			return o.claim.got, nil
 		}
 	}
@@ -144,7 +180,7 @@ func (s *Service) deliver(q *Queue, claimed []Claimed) ([]Message, error) {
 			s.release(q, claimed)
 			return nil, err
 		}
-		m.Receipt = s.receipts.seal(receipt{queueID: q.ID, id: c.ID, lease: c.Lease})
+		m.Receipt = s.receipts.seal(receipt{queueID: q.ID, id: c.ID, lease: c.Lease, groupID: receiptGroup(q, c)})
 		messages[i] = m
 	}
 	return messages, nil
@@ -191,4 +227,12 @@ func (s *Service) PeekMessages(ctx context.Context, caller Caller, queue string,
 		}
 	}
 	return page, nil
+}
+
+// receiptGroup is the group that a message's receipt names: only a FIFO queue's does.
+func receiptGroup(q *Queue, c Claimed) string {
+	if q.Settings.FIFO {
+		return c.Message.GroupID
+	}
+	return ""
 }

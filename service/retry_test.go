@@ -115,7 +115,7 @@ func TestUnknownOutcomeIsTold(t *testing.T) {
 	w.store.faults.Store(100)
 	_, err := w.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1})
 	wantCode(t, err, service.CodeUnavailable)
-	_, err = w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{{Body: "b"}})
+	_, err = w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: "b"}}})
 	wantCode(t, err, service.CodeUnavailable)
 	w.store.faults.Store(0)
 	w.wantStats(w.queue, service.Stats{Visible: 2})

@@ -6,22 +6,25 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"tusq/service/engine"
 )
 
 // SendMessages stores messages: one answer per message, in their order. An error
 // means that none was stored (or, with CodeUnavailable, that it is not known).
-func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string, messages []SendMessage) ([]Sent, error) {
+func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string, send SendMessages) ([]Sent, error) {
 	q, err := s.queues.get(ctx, caller.Account, queue)
 	if err != nil {
 		return nil, err
 	}
-	if err := validBatch(len(messages), messages); err != nil {
+	if err := send.valid(); err != nil {
 		return nil, err
 	}
-	sent, gone, err := s.sendTo(ctx, q, messages)
+	end, err := s.calls.begin(q, send.Key)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	sent, gone, err := s.sendTo(ctx, q, send)
 	if err != nil || !gone {
 		return sent, err
 	}
@@ -29,22 +32,28 @@ func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string,
 	if q, err = s.reload(ctx, q); err != nil {
 		return nil, err
 	}
-	if sent, gone, err = s.sendTo(ctx, q, messages); gone {
+	if sent, gone, err = s.sendTo(ctx, q, send); gone {
 		return nil, ErrQueueNotFound(queue)
 	}
 	return sent, err
 }
 
 // sendTo stores messages in one incarnation of a queue; gone: it has been deleted.
-func (s *Service) sendTo(ctx context.Context, q *Queue, messages []SendMessage) (sent []Sent, gone bool, err error) {
-	sent = make([]Sent, len(messages))
-	ops := make([]*op, 0, len(messages))
-	for i := range messages {
-		out, err := messages[i].outgoing(q.Settings)
+func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent []Sent, gone bool, err error) {
+	ids, err := newMessageIDs(len(send.Messages))
+	if err != nil {
+		return nil, false, err
+	}
+	call := send.call(ids[0])
+	sent = make([]Sent, len(send.Messages))
+	ops := make([]*op, 0, len(send.Messages))
+	for i := range send.Messages {
+		out, err := send.Messages[i].outgoing(q.Settings)
 		if err != nil {
 			sent[i].Err = err
 			continue
 		}
+		out.ID, out.StoredID, out.Call = ids[i], ids[i], call
 		ops = append(ops, &op{kind: opSend, queue: q, send: out, place: i})
 	}
 	if len(ops) == 0 {
@@ -61,9 +70,21 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, messages []SendMessage) 
 			sent[o.place].Err = o.failure("send")
 			continue
 		}
-		sent[o.place].ID = uuid.UUID(o.send.ID).String()
+		sent[o.place] = o.send.sent(o.place)
+	}
+	if send.Key.Strict && call.reused() {
+		return nil, false, &Error{Code: CodeKeyReused, Field: "idempotency_key",
+			Message: "This idempotency key has named a call with other messages."}
 	}
 	return sent, false, wholeFailure(sent)
+}
+
+// valid checks the bounds of a whole call.
+func (s *SendMessages) valid() error {
+	if len(s.Key.ID) > MaxCallKey {
+		return invalid("idempotency_key", "An idempotency key has at most %d bytes.", MaxCallKey)
+	}
+	return validBatch(len(s.Messages), s.Messages)
 }
 
 // validBatch checks the bounds of a whole call.
@@ -86,21 +107,21 @@ func validBatch(items int, messages []SendMessage) error {
 
 // outgoing checks a message and makes it ready to be stored.
 func (m *SendMessage) outgoing(settings Settings) (*Outgoing, error) {
-	if err := m.valid(settings.MaxMessageSize); err != nil {
+	if err := m.valid(settings); err != nil {
 		return nil, err
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return nil, fmt.Errorf("make a message id: %w", err)
-	}
-	out := &Outgoing{ID: MessageID(id), Body: m.Body, Delay: settings.Delay, GroupID: m.GroupID, TraceHeader: m.TraceHeader}
-	if m.Delay != nil {
+	out := &Outgoing{Body: m.Body, Delay: settings.Delay, GroupID: m.GroupID, TraceHeader: m.TraceHeader}
+	if settings.FIFO {
+		out.deduplicate(m.DeduplicationID, settings.DeduplicationScope)
+	} else if m.Delay != nil {
 		out.Delay = *m.Delay
 	}
 	if len(m.Attributes) > 0 {
-		if out.Attributes, err = json.Marshal(m.Attributes); err != nil {
+		attributes, err := json.Marshal(m.Attributes)
+		if err != nil {
 			return nil, fmt.Errorf("encode attributes: %w", err)
 		}
+		out.Attributes = attributes
 	}
 	return out, nil
 }

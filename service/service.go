@@ -30,6 +30,7 @@ const (
 	notifyInterval = 5 * time.Millisecond   // at least, between two notifications to the other replicas
 	listenRetry    = 500 * time.Millisecond // before listening again after a lost connection
 	maintainEvery  = 5 * time.Second
+	redriveEvery   = 200 * time.Millisecond
 )
 
 // Options of a Service.
@@ -50,6 +51,8 @@ type Service struct {
 	receipts sealer
 	queues   *queueCache
 	engine   *engine.Loop[*op]
+	calls    openCalls
+	inFlight inFlightCounts
 	hub      *wake.Hub
 	notifier *notifier
 	check    time.Duration
@@ -74,6 +77,8 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		log:       opts.Logger,
 		receipts:  sealer{key: key},
 		queues:    newQueueCache(store),
+		calls:     openCalls{keys: map[openCall]bool{}},
+		inFlight:  inFlightCounts{queues: map[int64]*inFlightCount{}},
 		hub:       wake.NewHub(),
 		notifier:  newNotifier(),
 		check:     cmp.Or(opts.CheckInterval, checkInterval),
@@ -114,6 +119,8 @@ func (s *Service) Run(ctx context.Context) error {
 		return maintain.Run(ctx, s.log, []maintain.Job{
 			{Name: "delete_expired", Every: maintainEvery, Do: s.store.DeleteExpired},
 			{Name: "collect_deleted_queues", Every: maintainEvery, Do: s.store.CollectDeletedQueues},
+			{Name: "forget_keys", Every: maintainEvery, Do: s.store.ForgetKeys},
+			{Name: "step_redrives", Every: redriveEvery, Do: s.stepRedrives},
 		})
 	})
 	return group.Wait()

@@ -7,7 +7,8 @@ import (
 
 // DeleteMessages deletes received messages: one answer per receipt, in their order.
 // nil: the message is gone, now or already. CodeReceiptStale: it was received again
-// since. CodeReceiptInvalid: not a receipt of this queue.
+// since. CodeReceiptExpired: of a FIFO queue, its visibility timeout has ended.
+// CodeReceiptInvalid: not a receipt of this queue.
 func (s *Service) DeleteMessages(ctx context.Context, caller Caller, queue string, receipts []string) ([]error, error) {
 	items := make([]ExtendVisibility, len(receipts))
 	for i, r := range receipts {
@@ -17,8 +18,8 @@ func (s *Service) DeleteMessages(ctx context.Context, caller Caller, queue strin
 }
 
 // ExtendMessages changes when received messages become visible: one answer per item,
-// in their order: nil, CodeMessageNotFound, CodeReceiptStale, CodeReceiptInvalid or
-// CodeInvalidParameter.
+// in their order: nil, CodeMessageNotFound, CodeReceiptStale, CodeReceiptExpired,
+// CodeReceiptInvalid or CodeInvalidParameter.
 func (s *Service) ExtendMessages(ctx context.Context, caller Caller, queue string, extends []ExtendVisibility) ([]error, error) {
 	return s.settle(ctx, caller, queue, opExtend, extends)
 }
@@ -63,7 +64,7 @@ func (s *Service) settle(ctx context.Context, caller Caller, queue string, kind 
 		case r.queueID != q.ID:
 			answers[i] = errReceiptInvalid()
 		default:
-			settlement := &Settlement{ID: r.id, Lease: r.lease, Timeout: items[i].Timeout}
+			settlement := &Settlement{ID: r.id, Lease: r.lease, GroupID: r.groupID, Timeout: items[i].Timeout}
 			ops = append(ops, &op{kind: kind, queue: q, settle: settlement, place: i})
 		}
 	}
@@ -119,6 +120,9 @@ func (s *Service) explain(ctx context.Context, q *Queue, ops []*op, answers []er
 	for _, o := range unmatched {
 		lease, there := leases[o.settle.ID]
 		switch {
+		case there && q.Settings.FIFO:
+			answers[o.place] = &Error{Code: CodeReceiptExpired, Field: "receipt",
+				Message: "The visibility timeout has ended, so that the message may be received by others."}
 		case there && lease == o.settle.Lease && last:
 			answers[o.place] = Errorf(CodeUnavailable, "The message is being changed by others; try again in a moment.")
 		case there && lease == o.settle.Lease:

@@ -12,6 +12,7 @@ import (
 type Store interface {
 	QueueStore
 	MessageStore
+	RedriveStore
 	Maintenance
 	Signals
 
@@ -24,17 +25,47 @@ type Store interface {
 // QueueStore keeps queues.
 type QueueStore interface {
 	// CreateQueue stores a queue, or returns the live one of that name; created tells which.
-	CreateQueue(ctx context.Context, queue Queue) (stored Queue, created bool, err error)
+	// It fails with CodeQueueDeletedRecently where one was deleted less than reuseAfter ago.
+	CreateQueue(ctx context.Context, queue Queue, reuseAfter time.Duration) (stored Queue, created bool, err error)
 	GetQueue(ctx context.Context, account, name string) (Queue, error)
-	// ListQueues returns up to limit queues whose names begin with prefix and come after the given one.
-	ListQueues(ctx context.Context, account, prefix, after string, limit int) ([]Queue, error)
+	ListQueues(ctx context.Context, filter QueueFilter) ([]Queue, error)
 	// UpdateQueue reads a queue, lets change alter it, and stores it, in one transaction.
-	UpdateQueue(ctx context.Context, account, name string, change func(*Queue)) (Queue, error)
+	// What change refuses changes nothing. A FIFO queue's new delay holds for the messages
+	// that it has and that were never received.
+	UpdateQueue(ctx context.Context, account, name string, change func(*Queue) error) (Queue, error)
 	// DeleteQueue makes a queue unknown and returns its id. Its messages are collected later.
 	DeleteQueue(ctx context.Context, account, name string) (id int64, err error)
-	// PurgeQueue deletes the messages that were sent before the call and returns their number.
-	PurgeQueue(ctx context.Context, id int64) (int64, error)
+	// PurgeQueue deletes the messages that were sent before the call, and forgets their
+	// deduplication ids. It returns the messages' number, or CodePurgeInProgress less than
+	// every after the last purge.
+	PurgeQueue(ctx context.Context, id int64, every time.Duration) (int64, error)
 	QueueStats(ctx context.Context, id int64) (Stats, error)
+	// CountInFlight counts messages in flight, up to limit.
+	CountInFlight(ctx context.Context, id int64, limit int) (int, error)
+}
+
+// QueueFilter chooses queues of an account, in the order of their names.
+type QueueFilter struct {
+	Account    string
+	Prefix     string // of the names
+	After      string // this name
+	DeadLetter string // the name of their dead-letter queue; empty: any or none
+	Limit      int
+}
+
+// RedriveStore keeps redrives.
+type RedriveStore interface {
+	// StartRedrive stores a redrive of what is visible in its source now. It fails with
+	// CodeRedriveRunning where the source has one that has not ended.
+	StartRedrive(ctx context.Context, account string, start StartRedrive, source, destination Queue) (Redrive, error)
+	GetRedrive(ctx context.Context, account, id string) (Redrive, error)
+	// ListRedrives returns a queue's newest redrives, newest first.
+	ListRedrives(ctx context.Context, source Queue, limit int) ([]Redrive, error)
+	// CancelRedrive asks that a redrive end, or fails with CodeRedriveEnded.
+	CancelRedrive(ctx context.Context, account, id string) (Redrive, error)
+	// StepRedrives moves a bounded number of messages of the redrives that run, and returns
+	// what became visible. Redrives that another replica is moving are passed over.
+	StepRedrives(ctx context.Context) ([]Event, error)
 }
 
 // MessageStore keeps messages.
@@ -52,6 +83,12 @@ type MessageStore interface {
 	// Leases returns the leases that messages have now, 0 where there is none. Messages
 	// that are gone are left out.
 	Leases(ctx context.Context, queueID int64, ids []MessageID) (map[MessageID]int64, error)
+	// RepeatReceive returns what the receive from a FIFO queue of that attempt got, with its
+	// leases, and makes it invisible anew for visibility; nothing, where there was none or one
+	// of its messages has been settled, changed or become visible.
+	RepeatReceive(ctx context.Context, queueID int64, attempt Key, visibility time.Duration) ([]Claimed, error)
+	// RememberReceive keeps what an attempt got for DeduplicationInterval.
+	RememberReceive(ctx context.Context, queueID int64, attempt Key, claimed []Claimed) error
 	// PeekMessages returns a page of messages as they are now, and the next page's cursor.
 	PeekMessages(ctx context.Context, queue Queue, peek PeekMessages) ([]Claimed, string, error)
 }
@@ -63,6 +100,9 @@ type Maintenance interface {
 	DeleteExpired(ctx context.Context) (int64, error)
 	// CollectDeletedQueues deletes what deleted queues left behind.
 	CollectDeletedQueues(ctx context.Context) (int64, error)
+	// ForgetKeys deletes deduplication ids, calls' keys and attempts that are older than
+	// DeduplicationInterval, and redrives that ended more than a day ago.
+	ForgetKeys(ctx context.Context) (int64, error)
 }
 
 // Signals carries events between replicas. They are hints: any may be lost.
@@ -95,15 +135,21 @@ var (
 // MessageID identifies a message inside its queue: a UUID of version 7.
 type MessageID [16]byte
 
+// Key stands for something that happens once in DeduplicationInterval in its queue: a part
+// of the SHA-256 of what it is and of its name.
+type Key [16]byte
+
 // QueueWork is one queue's part of a flush. Within a flush deletes come first, then
 // extends, releases, sends, claims: so a claim sees what was sent beside it.
 type QueueWork struct {
 	QueueID  int64
+	FIFO     bool
 	FlushID  int64 // random, the same in all attempts at a flush
 	Deletes  []*Settlement
 	Extends  []*Settlement
 	Releases []*Settlement
 	Sends    []*Outgoing
+	Calls    []*SendCall // those of Sends that have a key, each key once
 	Claims   []*Claim
 	Look     bool // when does the next message become visible?
 
@@ -111,16 +157,20 @@ type QueueWork struct {
 	Gone    bool          // the queue does not exist: nothing was sent
 	Next    time.Duration // until the next message becomes visible
 	HasNext bool          // whether there is one
+	Freed   int           // groups of a FIFO queue that settlements have made ready
+
+	firsts firsts
 }
 
 // Settlement is the end or the change of one lease.
 type Settlement struct {
 	ID      MessageID
 	Lease   int64
+	GroupID string        // of a FIFO queue's message
 	Timeout time.Duration // of an extend
 
 	// Answers.
-	Done    bool // the lease held
+	Done    bool // the lease held: on a FIFO queue, and had not ended
 	TooLong bool // an extend would have gone beyond MaxVisibility after the receive
 }
 
@@ -132,11 +182,32 @@ type Outgoing struct {
 	Attributes  []byte // JSON; nil: none
 	GroupID     string
 	TraceHeader string
+	Call        *SendCall // that the message came with; nil: one without a key
+
+	// Of a FIFO queue.
+	DeduplicationID string
+	Key             Key // of the deduplication id in its scope; each once in a flush
+
+	// Answers.
+	StoredID MessageID // ID, or that of the message of which this one is a duplicate
+	Sequence int64     // of a FIFO queue's message
+}
+
+// SendCall is a call with a key: of calls with the same key one is carried out.
+type SendCall struct {
+	Key         Key
+	Fingerprint Key       // of the call's messages
+	Owner       MessageID // the id of the call's first message; those of the others follow from it
+
+	// Answers: those of the call that was carried out.
+	FirstOwner       MessageID
+	FirstFingerprint Key
 }
 
 // Claim takes up to Max visible messages for Visibility.
 type Claim struct {
 	Max        int
+	PerCaller  int // on a FIFO queue: Max is a multiple of it; messages of a group go to one caller
 	Visibility time.Duration
 	Retention  time.Duration // messages sent longer ago have expired
 	// Returned is how many places at most go to messages that came back while fresh ones wait too.
@@ -155,6 +226,7 @@ type Claim struct {
 type Claimed struct {
 	ID         MessageID
 	Lease      int64
+	Place      int     // in a claim, from 1
 	Attributes []byte  // JSON, as it was sent; nil: none
 	Message    Message // all but ID, Receipt and Attributes
 }

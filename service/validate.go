@@ -8,7 +8,8 @@ import (
 )
 
 var (
-	queueName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+	queueName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$|^[A-Za-z0-9_-]{1,75}\.fifo$`)
+	nameStart = regexp.MustCompile(`^[A-Za-z0-9_-]{0,80}$|^[A-Za-z0-9_-]{1,75}\.(f|fi|fif|fifo)?$`)
 	attribute = regexp.MustCompile(`^[\pL\pN_.-]+$`)
 	number    = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$`)
 	groupID   = regexp.MustCompile(`^[[:graph:]]{1,128}$`)
@@ -20,8 +21,11 @@ func validQueueName(name string) error {
 		return nil
 	}
 	return &Error{Code: CodeInvalidQueueName, Field: "name",
-		Message: "A queue's name has 1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore."}
+		Message: "A queue's name has 1 to 80 characters of A-Z, a-z, 0-9, hyphen and underscore; that of a FIFO queue ends with .fifo."}
 }
+
+// isNamePrefix tells whether a queue's name may begin with text.
+func isNamePrefix(text string) bool { return nameStart.MatchString(text) }
 
 // validDuration checks a duration in whole seconds against its range.
 func validDuration(field string, d, low, high time.Duration) error {
@@ -41,8 +45,11 @@ func validInt(field string, n, low, high int) error {
 	return nil
 }
 
-// valid checks what a change sets.
-func (c QueueChange) valid() error {
+// valid checks what a change of a queue sets.
+func (c QueueChange) valid(fifo bool) error {
+	if err := c.validDeduplication(fifo); err != nil {
+		return err
+	}
 	durations := []struct {
 		field     string
 		value     *time.Duration
@@ -72,6 +79,20 @@ func (c QueueChange) valid() error {
 	return c.DeadLetter.valid()
 }
 
+func (c QueueChange) validDeduplication(fifo bool) error {
+	switch {
+	case fifo && c.DeduplicationScope != nil && *c.DeduplicationScope != ScopeQueue && *c.DeduplicationScope != ScopeGroup:
+		return invalid("deduplication_scope", "deduplication_scope must be queue or group.")
+	case fifo:
+		return nil
+	case c.ContentDeduplication != nil:
+		return invalid("content_deduplication", "Only a FIFO queue, whose name ends with .fifo, has content_deduplication.")
+	case c.DeduplicationScope != nil:
+		return invalid("deduplication_scope", "Only a FIFO queue, whose name ends with .fifo, has a deduplication_scope.")
+	}
+	return nil
+}
+
 // valid checks a dead-letter policy; none and the zero one, which removes, are valid.
 func (d *DeadLetter) valid() error {
 	if d == nil || (d.Queue == "" && d.MaxReceives == 0) {
@@ -99,8 +120,9 @@ func validTags(tags map[string]string) error {
 	return nil
 }
 
-// valid checks a message against the rules of every queue, and its size against maxSize.
-func (m *SendMessage) valid(maxSize int) error {
+// valid checks a message against the rules of its queue.
+func (m *SendMessage) valid(settings Settings) error {
+	maxSize := settings.MaxMessageSize
 	if m.Body == "" {
 		return &Error{Code: CodeMissingParameter, Field: "body", Message: "A message needs a body of at least one byte."}
 	}
@@ -117,8 +139,8 @@ func (m *SendMessage) valid(maxSize int) error {
 			return err
 		}
 	}
-	if m.GroupID != "" && !groupID.MatchString(m.GroupID) {
-		return invalid("group_id", "group_id has 1 to 128 letters, digits and punctuation characters.")
+	if err := m.validIDs(settings); err != nil {
+		return err
 	}
 	if len(m.TraceHeader) > MaxTraceHeader {
 		return invalid("trace_header", "A trace header has at most %d bytes.", MaxTraceHeader)
@@ -127,6 +149,38 @@ func (m *SendMessage) valid(maxSize int) error {
 		return err
 	}
 	return m.validAttributes()
+}
+
+// validIDs checks group and deduplication id, which only FIFO queues need.
+func (m *SendMessage) validIDs(settings Settings) error {
+	if err := validToken("group_id", m.GroupID); err != nil {
+		return err
+	}
+	if err := validToken("deduplication_id", m.DeduplicationID); err != nil {
+		return err
+	}
+	switch {
+	case !settings.FIFO && m.DeduplicationID != "":
+		return invalid("deduplication_id", "Only messages of a FIFO queue have a deduplication_id.")
+	case !settings.FIFO:
+		return nil
+	case m.GroupID == "":
+		return &Error{Code: CodeMissingParameter, Field: "group_id", Message: "A message of a FIFO queue needs a group_id."}
+	case m.DeduplicationID == "" && !settings.ContentDeduplication:
+		return &Error{Code: CodeMissingParameter, Field: "deduplication_id",
+			Message: "A message of this FIFO queue needs a deduplication_id: the queue has no content_deduplication."}
+	case m.Delay != nil && *m.Delay != 0:
+		return invalid("delay_seconds", "A FIFO queue delays all its messages alike: delay_seconds belongs to the queue.")
+	}
+	return nil
+}
+
+// validToken checks an id that may be absent.
+func validToken(field, text string) error {
+	if text == "" || groupID.MatchString(text) {
+		return nil
+	}
+	return invalid(field, "%s has 1 to %d letters, digits and punctuation characters.", field, MaxGroupID)
 }
 
 // size is the message's size by SQS's rule: the body, and each attribute's name, type and value.

@@ -36,7 +36,7 @@ func TestAttributes(t *testing.T) {
 	good := SendMessage{Body: "x", Attributes: map[string]Attribute{
 		"a.b-c_1": {Type: "String", Value: "v"}, "ümlaut": {Type: "Number.int", Value: "1"}, "bin": {Type: "Binary.png", Binary: []byte{0}},
 	}}
-	if err := good.valid(MaxMessageBytes); err != nil {
+	if err := good.valid(DefaultSettings()); err != nil {
 		t.Error(err)
 	}
 	for name, a := range map[string]Attribute{
@@ -59,7 +59,7 @@ func TestAttributes(t *testing.T) {
 		"binary":                 {Type: "Binary", Value: "text"},
 	} {
 		m := SendMessage{Body: "x", Attributes: map[string]Attribute{name: a}}
-		if err := m.valid(MaxMessageBytes); ErrorCode(err) != CodeInvalidAttribute && ErrorCode(err) != CodeInvalidMessage {
+		if err := m.valid(DefaultSettings()); ErrorCode(err) != CodeInvalidAttribute && ErrorCode(err) != CodeInvalidMessage {
 			t.Errorf("attribute %q of %+v: %v", name, a, err)
 		}
 	}
@@ -70,10 +70,10 @@ func TestSizeCountsAttributes(t *testing.T) {
 	if m.size() != 1000+4+6+5 {
 		t.Errorf("size %d", m.size())
 	}
-	if err := m.valid(m.size()); err != nil {
+	if err := m.valid(Settings{MaxMessageSize: m.size()}); err != nil {
 		t.Error(err)
 	}
-	if err := m.valid(m.size() - 1); ErrorCode(err) != CodeMessageTooLarge {
+	if err := m.valid(Settings{MaxMessageSize: m.size() - 1}); ErrorCode(err) != CodeMessageTooLarge {
 		t.Errorf("a byte too much: %v", err)
 	}
 }
@@ -89,13 +89,13 @@ func TestQueueChanges(t *testing.T) {
 		"dead_letter.max_receives": {DeadLetter: &DeadLetter{Queue: "dead", MaxReceives: 1001}},
 		"tags":                     {Tags: map[string]string{"a\nb": "c"}},
 	} {
-		if err := change.valid(); ErrorCode(err) != CodeInvalidParameter || ErrorField(err) != field {
+		if err := change.valid(false); ErrorCode(err) != CodeInvalidParameter || ErrorField(err) != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
 	limits := QueueChange{VisibilityTimeout: new(MaxVisibility), Delay: new(MaxDelay), Retention: new(MaxRetention),
 		ReceiveWait: new(MaxQueueWait), MaxMessageSize: new(MaxMessageBytes), DeadLetter: &DeadLetter{}, Tags: map[string]string{"k é": ""}}
-	if err := limits.valid(); err != nil {
+	if err := limits.valid(false); err != nil {
 		t.Error(err)
 	}
 }

@@ -229,7 +229,7 @@ func TestDrainEndsReceivesAtOnceAndClaimsNoMore(t *testing.T) {
 	if err := draining.Ready(t.Context()); service.ErrorCode(err) != service.CodeUnavailable {
 		t.Errorf("a draining replica is ready: %v", err)
 	}
-	if _, err := draining.SendMessages(t.Context(), caller, w.queue, []service.SendMessage{{Body: "still served"}}); err != nil {
+	if _, err := draining.SendMessages(t.Context(), caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: "still served"}}}); err != nil {
 		t.Errorf("send while draining: %v", err)
 	}
 	w.wantStats(w.queue, service.Stats{Visible: 2})
@@ -246,7 +246,7 @@ func TestConcurrentReceiversNeverShareAMessage(t *testing.T) {
 	for s := range senders {
 		producers.Go(func() {
 			for i := range each {
-				if _, err := w.SendMessages(w.ctx, caller, w.queue, []service.SendMessage{{Body: fmt.Sprint(s, "/", i)}}); err != nil {
+				if _, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: fmt.Sprint(s, "/", i)}}}); err != nil {
 					t.Errorf("send: %v", err)
 					return
 				}

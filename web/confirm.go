@@ -51,7 +51,7 @@ func (c *console) confirmForm(asked destruction) handler {
 func (c *console) purgeQueue(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("queue")
 	return c.confirmed(w, r, purging, func() (string, error) {
-		purged, err := c.svc.PurgeQueue(r.Context(), auth.Caller(r.Context()), name)
+		purged, err := c.svc.PurgeQueue(r.Context(), auth.Caller(r.Context()), service.PurgeQueue{Name: name})
 		return withQuery(queueURL(name), "done", "purged", "n", strconv.FormatInt(purged, 10)), err
 	})
 }

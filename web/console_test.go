@@ -72,7 +72,7 @@ func (f *fixture) createQueue(name string, change service.QueueChange) {
 
 func (f *fixture) send(queue string, messages ...service.SendMessage) {
 	f.t.Helper()
-	sent, err := f.svc.SendMessages(f.t.Context(), f.caller, queue, messages)
+	sent, err := f.svc.SendMessages(f.t.Context(), f.caller, queue, service.SendMessages{Messages: messages})
 	if err != nil {
 		f.t.Fatalf("send to %s: %v", queue, err)
 	}

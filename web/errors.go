@@ -32,6 +32,16 @@ var statuses = map[service.Code]int{
 	service.CodeReceiptInvalid:       http.StatusBadRequest,
 	service.CodeReceiptStale:         http.StatusConflict,
 	service.CodeMessageNotFound:      http.StatusNotFound,
+	service.CodeReceiptExpired:       http.StatusConflict,
+	service.CodeQueueDeletedRecently: http.StatusConflict,
+	service.CodePurgeInProgress:      http.StatusConflict,
+	service.CodeTooManyInFlight:      http.StatusConflict,
+	service.CodeKeyInUse:             http.StatusConflict,
+	service.CodeKeyReused:            http.StatusConflict,
+	service.CodeNotDeadLetterQueue:   http.StatusConflict,
+	service.CodeRedriveNotFound:      http.StatusNotFound,
+	service.CodeRedriveRunning:       http.StatusConflict,
+	service.CodeRedriveEnded:         http.StatusConflict,
 }
 
 // headings say in a few words what a status means to the reader of a page.

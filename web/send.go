@@ -51,7 +51,7 @@ func (c *console) send(r *http.Request, form sendView) (err error) {
 	if message.Attributes, err = parseAttributes(form.Attributes); err != nil {
 		return err
 	}
-	sent, err := c.svc.SendMessages(r.Context(), auth.Caller(r.Context()), form.Queue, []service.SendMessage{message})
+	sent, err := c.svc.SendMessages(r.Context(), auth.Caller(r.Context()), form.Queue, service.SendMessages{Messages: []service.SendMessage{message}})
 	if err != nil {
 		return err
 	}

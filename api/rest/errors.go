@@ -36,6 +36,16 @@ var statuses = map[service.Code]int{
 	service.CodeMethodNotAllowed:     http.StatusMethodNotAllowed,
 	service.CodeQueueExists:          http.StatusConflict,
 	service.CodeReceiptStale:         http.StatusConflict,
+	service.CodeReceiptExpired:       http.StatusConflict,
+	service.CodeQueueDeletedRecently: http.StatusConflict,
+	service.CodePurgeInProgress:      http.StatusConflict,
+	service.CodeTooManyInFlight:      http.StatusConflict,
+	service.CodeKeyInUse:             http.StatusConflict,
+	service.CodeKeyReused:            http.StatusUnprocessableEntity,
+	service.CodeNotDeadLetterQueue:   http.StatusBadRequest,
+	service.CodeRedriveNotFound:      http.StatusNotFound,
+	service.CodeRedriveRunning:       http.StatusConflict,
+	service.CodeRedriveEnded:         http.StatusConflict,
 }
 
 const (

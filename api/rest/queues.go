@@ -153,7 +153,7 @@ func (a api) purgeQueue(w http.ResponseWriter, r *http.Request) error {
 	if err := decodeOptionalBody(r, &struct{}{}); err != nil {
 		return err
 	}
-	purged, err := a.service.PurgeQueue(r.Context(), auth.Caller(r.Context()), queueName(r))
+	purged, err := a.service.PurgeQueue(r.Context(), auth.Caller(r.Context()), service.PurgeQueue{Name: queueName(r)})
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (a api) sendMany(w http.ResponseWriter, r *http.Request, request sendReques
 			return err
 		}
 	}
-	sent, err := a.service.SendMessages(r.Context(), auth.Caller(r.Context()), queueName(r), messages)
+	sent, err := a.service.SendMessages(r.Context(), auth.Caller(r.Context()), queueName(r), service.SendMessages{Messages: messages})
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (a api) sendText(w http.ResponseWriter, r *http.Request, params map[string]
 
 // sendOne sends one message, a batch of one to the service.
 func (a api) sendOne(w http.ResponseWriter, r *http.Request, message service.SendMessage) error {
-	sent, err := a.service.SendMessages(r.Context(), auth.Caller(r.Context()), queueName(r), []service.SendMessage{message})
+	sent, err := a.service.SendMessages(r.Context(), auth.Caller(r.Context()), queueName(r), service.SendMessages{Messages: []service.SendMessage{message}})
 	if err != nil {
 		return err
 	}

@@ -96,6 +96,16 @@ var codes = map[service.Code]struct {
 	service.CodeReceiptInvalid:       {receiptHandleIsInvalid, ""},
 	service.CodeReceiptStale:         {invalidParameterValue, ""},
 	service.CodeMessageNotFound:      {invalidParameterValue, ""},
+	service.CodeReceiptExpired:       {invalidParameterValue, ""},
+	service.CodeQueueDeletedRecently: {unsupportedOperation, ""},
+	service.CodePurgeInProgress:      {unsupportedOperation, ""},
+	service.CodeTooManyInFlight:      {unsupportedOperation, ""},
+	service.CodeKeyInUse:             {unsupportedOperation, ""},
+	service.CodeKeyReused:            {invalidParameterValue, ""},
+	service.CodeNotDeadLetterQueue:   {invalidParameterValue, ""},
+	service.CodeRedriveNotFound:      {invalidParameterValue, ""},
+	service.CodeRedriveRunning:       {invalidParameterValue, ""},
+	service.CodeRedriveEnded:         {invalidParameterValue, ""},
 }
 
 // errNoQueue is the answer about a queue that the caller does not have.

@@ -112,6 +112,6 @@ func (c *call) purgeQueue(ctx context.Context, in *queueInput) (*none, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = c.svc.PurgeQueue(ctx, c.caller, queue)
+	_, err = c.svc.PurgeQueue(ctx, c.caller, service.PurgeQueue{Name: queue})
 	return nil, err
 }

@@ -25,7 +25,7 @@ func (c *call) sendMessage(ctx context.Context, in *sendMessageInput) (*sent, er
 	if refused != nil {
 		return nil, refused
 	}
-	results, err := c.svc.SendMessages(ctx, c.caller, queue, []service.SendMessage{parsed})
+	results, err := c.svc.SendMessages(ctx, c.caller, queue, service.SendMessages{Messages: []service.SendMessage{parsed}})
 	if err == nil {
 		err = results[0].Err
 	}
@@ -62,7 +62,7 @@ func (c *call) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) 
 		_, err := c.svc.GetQueue(ctx, c.caller, queue)
 		return out, err
 	}
-	results, err := c.svc.SendMessages(ctx, c.caller, queue, messages)
+	results, err := c.svc.SendMessages(ctx, c.caller, queue, service.SendMessages{Messages: messages})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,114 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"tusq/service"
+)
+
+// errAttemptVoid ends the transaction of a receive that cannot be repeated.
+var errAttemptVoid = errors.New("the attempt's messages have changed")
+
+// RepeatReceive returns what the receive from a FIFO queue of that attempt got, with its
+// leases, and makes it invisible anew; nothing, where there was none or one of its messages
+// has been settled, changed or become visible.
+func (r *Repository) RepeatReceive(ctx context.Context, queueID int64, attempt service.Key, visibility time.Duration) (claimed []service.Claimed, err error) {
+	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+		var ids []pgtype.UUID
+		var leases []int64
+		var visibleAt time.Time
+		err := tx.QueryRow(ctx, `
+SELECT message_ids, leases, visible_at
+FROM receive_attempts
+WHERE queue_id = $1 AND key = $2 AND expires_at > tusq_now()
+FOR UPDATE`, queueID, pgKey(attempt)).Scan(&ids, &leases, &visibleAt)
+		if err != nil {
+			return err
+		}
+		groups, err := lockGroupsOf(ctx, tx, queueID, ids)
+		if err != nil {
+			return err
+		}
+		if claimed, err = repeatClaim(ctx, tx, queueID, ids, leases, visibleAt, visibility); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, refreshGroupsSQL, queueID, groups); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE receive_attempts SET visible_at = $3 WHERE queue_id = $1 AND key = $2`,
+			queueID, pgKey(attempt), claimed[0].Message.VisibleAt)
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, errAttemptVoid) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, r.classify("repeat a receive", err)
+	}
+	return claimed, nil
+}
+
+// lockGroupsOf locks the groups of messages and returns their ids.
+func lockGroupsOf(ctx context.Context, tx pgx.Tx, queueID int64, ids []pgtype.UUID) ([]string, error) {
+	rows, _ := tx.Query(ctx, `
+SELECT group_id
+FROM message_groups
+WHERE queue_id = $1 AND group_id IN (SELECT group_id FROM messages WHERE queue_id = $1 AND id = ANY($2))
+ORDER BY group_id
+FOR UPDATE`, queueID, ids)
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// repeatClaim makes messages invisible anew that nobody has changed since they were
+// claimed. It does so for no longer than a message may be in flight.
+func repeatClaim(ctx context.Context, tx pgx.Tx, queueID int64, ids []pgtype.UUID, leases []int64, visibleAt time.Time, visibility time.Duration) ([]service.Claimed, error) {
+	rows, _ := tx.Query(ctx, `
+UPDATE messages m
+SET visible_at = least(tusq_now() + $5::interval, m.received_at + interval '12 hours')
+FROM unnest($2::uuid[], $3::bigint[]) WITH ORDINALITY AS t (id, lease, place)
+WHERE m.queue_id = $1 AND m.id = t.id AND m.lease = t.lease AND m.visible_at = $4 AND m.visible_at > tusq_now()
+RETURNING t.place, `+messageColumns("m"), queueID, ids, leases, visibleAt, visibility)
+	defer rows.Close()
+	claimed := make([]service.Claimed, len(ids))
+	found := 0
+	for rows.Next() {
+		var place int
+		c, err := scanMessage(rows, &place)
+		if err != nil {
+			return nil, err
+		}
+		c.Message.State = service.StateInFlight
+		claimed[place-1] = c
+		found++
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if found < len(ids) {
+		return nil, errAttemptVoid
+	}
+	return claimed, nil
+}
+
+// RememberReceive keeps what an attempt got for DeduplicationInterval.
+func (r *Repository) RememberReceive(ctx context.Context, queueID int64, attempt service.Key, claimed []service.Claimed) error {
+	ids, leases := make([]pgtype.UUID, len(claimed)), make([]int64, len(claimed))
+	for i, c := range claimed {
+		ids[i], leases[i] = pgUUID(c.ID), c.Lease
+	}
+	_, err := r.cold.Exec(ctx, `
+INSERT INTO receive_attempts AS a (queue_id, key, message_ids, leases, visible_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, tusq_now() + `+interval+`)
+ON CONFLICT (queue_id, key) DO UPDATE
+SET message_ids = excluded.message_ids, leases = excluded.leases, visible_at = excluded.visible_at, expires_at = excluded.expires_at`,
+		queueID, pgKey(attempt), ids, leases, claimed[0].Message.VisibleAt)
+	if err != nil {
+		return r.classify("remember a receive", err)
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package repository
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"tusq/service"
+)
+
+// interval is service.DeduplicationInterval in SQL.
+const interval = `interval '5 minutes'`
+
+// renewKey takes a key whose time is over, like one that was never there. One that still
+// runs stays, and its row is locked: who took it first is known once this has waited.
+const renewKey = `
+ON CONFLICT (queue_id, key) DO UPDATE
+SET message_id = excluded.message_id, seq = excluded.seq, fingerprint = excluded.fingerprint, expires_at = excluded.expires_at
+WHERE o.expires_at <= tusq_now()`
+
+// takeCallsSQL takes the keys of calls, in the order of the keys.
+const takeCallsSQL = `
+INSERT INTO once_keys AS o (queue_id, key, message_id, fingerprint, expires_at)
+SELECT q.id, c.key, c.owner, c.fingerprint, tusq_now() + ` + interval + `
+FROM queues q
+CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c (key, owner, fingerprint)
+WHERE q.id = $1 AND q.deleted_at IS NULL` + renewKey
+
+// takeKeysSQL takes the deduplication ids of a FIFO queue's messages, in the order of the
+// keys, and gives the messages their sequence numbers. Their groups are locked. The
+// messages of a call that is a repetition take none.
+const takeKeysSQL = `
+INSERT INTO once_keys AS o (queue_id, key, message_id, seq, expires_at)
+SELECT g.queue_id, t.key, t.id, g.last_seq - ` + seqStride + ` + t.nth, tusq_now() + ` + interval + `
+FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::uuid[], $7::uuid[])
+	AS t (key, id, group_id, nth, call, owner)
+CROSS JOIN LATERAL (
+		SELECT queue_id, last_seq` + findGroup + `
+	) AS g
+LEFT JOIN LATERAL (
+		SELECT message_id
+		FROM once_keys
+		WHERE queue_id = $1 AND key BETWEEN t.call AND t.call
+		ORDER BY key
+		LIMIT 1
+	) AS c ON true
+WHERE t.call IS NULL OR c.message_id = t.owner` + renewKey
+
+// takenSQL tells whose keys are. It has a snapshot of its own: of a key that another flush
+// has just taken, the statement that waited for it knows nothing.
+const takenSQL = `
+SELECT t.key, o.message_id, coalesce(o.seq, 0), o.fingerprint
+FROM unnest($2::uuid[]) AS t (key)
+CROSS JOIN LATERAL (
+	SELECT message_id, seq, fingerprint
+	FROM once_keys
+	WHERE queue_id = $1 AND key BETWEEN t.key AND t.key
+	ORDER BY key
+	LIMIT 1
+) AS o`
+
+// queueCalls takes the keys of the calls that a queue's messages came with.
+func queueCalls(batch *pgx.Batch, w *service.QueueWork) {
+	if len(w.Calls) == 0 {
+		return
+	}
+	slices.SortFunc(w.Calls, func(a, b *service.SendCall) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	n := len(w.Calls)
+	keys, owners, fingerprints := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]pgtype.UUID, n)
+	for i, call := range w.Calls {
+		keys[i], owners[i], fingerprints[i] = pgKey(call.Key), pgUUID(call.Owner), pgKey(call.Fingerprint)
+	}
+	batch.Queue(takeCallsSQL, w.QueueID, keys, owners, fingerprints)
+}
+
+// queueKeys takes the deduplication ids of a FIFO queue's messages.
+func queueKeys(batch *pgx.Batch, w *service.QueueWork) {
+	sorted := make([]int, len(w.Sends))
+	for i := range sorted {
+		sorted[i] = i
+	}
+	slices.SortFunc(sorted, func(a, b int) int { return bytes.Compare(w.Sends[a].Key[:], w.Sends[b].Key[:]) })
+	n := len(sorted)
+	keys, ids, groups, places := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]string, n), make([]int, n)
+	sends := make([]*service.Outgoing, n)
+	for i, place := range sorted {
+		m := w.Sends[place]
+		keys[i], ids[i], groups[i], places[i], sends[i] = pgKey(m.Key), pgUUID(m.ID), m.GroupID, place+1, m
+	}
+	batch.Queue(takeKeysSQL, append([]any{w.QueueID, keys, ids, groups, places}, callParams(sends)...)...)
+}
+
+// callParams are the keys of messages' calls and the calls' first messages.
+func callParams(sends []*service.Outgoing) []any {
+	calls, owners := make([]pgtype.UUID, len(sends)), make([]pgtype.UUID, len(sends))
+	for i, m := range sends {
+		if m.Call != nil {
+			calls[i], owners[i] = pgKey(m.Call.Key), pgUUID(m.Call.Owner)
+		}
+	}
+	return []any{calls, owners}
+}
+
+// keyParams are the keys of a FIFO queue's messages and what they were made of.
+func keyParams(w *service.QueueWork) []any {
+	keys, ids := make([]pgtype.UUID, len(w.Sends)), make([]string, len(w.Sends))
+	for i, m := range w.Sends {
+		keys[i], ids[i] = pgKey(m.Key), m.DeduplicationID
+	}
+	return []any{keys, ids}
+}
+
+// taken is whose a key is.
+type taken struct {
+	owner       service.MessageID
+	seq         int64
+	fingerprint service.Key
+}
+
+// queueAnswers reads which calls and which messages were the first of their keys.
+func queueAnswers(batch *pgx.Batch, w *service.QueueWork) {
+	var keys []pgtype.UUID
+	for _, call := range w.Calls {
+		keys = append(keys, pgKey(call.Key))
+	}
+	if w.FIFO {
+		for _, m := range w.Sends {
+			keys = append(keys, pgKey(m.Key))
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	batch.Queue(takenSQL, w.QueueID, keys).Query(func(rows pgx.Rows) error {
+		first, err := readTaken(rows)
+		if err == nil {
+			answerSends(w, first)
+		}
+		return err
+	})
+}
+
+func readTaken(rows pgx.Rows) (map[service.Key]taken, error) {
+	first := map[service.Key]taken{}
+	var key, owner, fingerprint pgtype.UUID
+	var seq int64
+	_, err := pgx.ForEachRow(rows, []any{&key, &owner, &seq, &fingerprint}, func() error {
+		first[key.Bytes] = taken{owner.Bytes, seq, fingerprint.Bytes}
+		return nil
+	})
+	return first, err
+}
+
+// answerSends fills in the answers. Where a key is not there, its queue is gone.
+func answerSends(w *service.QueueWork, first map[service.Key]taken) {
+	for _, call := range w.Calls {
+		call.FirstOwner, call.FirstFingerprint = call.Owner, call.Fingerprint
+		if t, ok := first[call.Key]; ok {
+			call.FirstOwner, call.FirstFingerprint = t.owner, t.fingerprint
+		}
+	}
+	if !w.FIFO {
+		return
+	}
+	for _, m := range w.Sends {
+		if t, ok := first[m.Key]; ok {
+			m.StoredID, m.Sequence = t.owner, t.seq
+		}
+	}
+}
+
+func pgKey(key service.Key) pgtype.UUID { return pgtype.UUID{Bytes: key, Valid: true} }
+
+// ForgetKeys deletes keys and attempts whose time is over, and redrives that ended long ago.
+func (r *Repository) ForgetKeys(ctx context.Context) (int64, error) {
+	return r.exclusively(ctx, lockForget, func(tx pgx.Tx) (forgotten int64, err error) {
+		for _, table := range []string{"once_keys", "receive_attempts"} {
+			n, err := r.deleteRows(ctx, table, `expires_at <= tusq_now()`, `expires_at`)
+			forgotten += n
+			if err != nil {
+				return forgotten, r.classify("forget keys", err)
+			}
+		}
+		n, err := r.forgetRedrives(ctx)
+		return forgotten + n, err
+	})
+}
+
+// deleteRows deletes rows of a table that match a condition, in transactions of deletePart
+// rows each. Rows that others have locked are left for the next time.
+func (r *Repository) deleteRows(ctx context.Context, table, condition, order string, params ...any) (deleted int64, err error) {
+	sql := strings.NewReplacer("$table", table, "$condition", condition, "$order", order).Replace(`
+WITH rows AS MATERIALIZED (
+	SELECT ctid, queue_id
+	FROM $table
+	WHERE $condition
+	ORDER BY $order
+	LIMIT ` + deletePartText + `
+	FOR UPDATE SKIP LOCKED
+)
+DELETE FROM $table t
+USING rows
+WHERE t.ctid = rows.ctid AND t.queue_id = rows.queue_id`)
+	for {
+		tag, err := r.cold.Exec(ctx, sql, params...)
+		deleted += tag.RowsAffected()
+		if err != nil || tag.RowsAffected() < deletePart {
+			return deleted, err
+		}
+	}
+}
+
+// forgetKeysOf forgets what was sent to a queue up to a moment.
+func (r *Repository) forgetKeysOf(ctx context.Context, queueID int64, until time.Time) error {
+	_, err := r.deleteRows(ctx, "once_keys", `queue_id = $1 AND seq IS NOT NULL AND expires_at <= $2::timestamptz + `+interval, `key`, queueID, until)
+	return err
+}

@@ -1,0 +1,113 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"tusq/service"
+)
+
+const redriveColumns = `id::text, source, destination, rate, status, moved, to_move, failure, started_at, ended_at`
+
+func scanRedrive(row pgx.CollectableRow) (service.Redrive, error) {
+	var r service.Redrive
+	var ended *time.Time
+	err := row.Scan(&r.ID, &r.Source, &r.Destination, &r.Rate, &r.Status, &r.Moved, &r.ToMove, &r.Failure, &r.StartedAt, &ended)
+	if ended != nil {
+		r.EndedAt = *ended
+	}
+	return r, err
+}
+
+// StartRedrive stores a redrive of what is visible in its source now.
+func (r *Repository) StartRedrive(ctx context.Context, account string, start service.StartRedrive, source, destination service.Queue) (service.Redrive, error) {
+	stats, err := r.QueueStats(ctx, source.ID)
+	if err != nil {
+		return service.Redrive{}, err
+	}
+	var destinationID *int64
+	if destination.ID != 0 {
+		destinationID = &destination.ID
+	}
+	rows, _ := r.cold.Query(ctx, `
+INSERT INTO redrives (id, account, source_id, source, destination_id, destination, rate, status, to_move, started_at, stepped_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, tusq_now(), tusq_now())
+RETURNING `+redriveColumns, uuid.New(), account, source.ID, source.Name, destinationID, start.Destination, start.Rate, stats.Visible)
+	redrive, err := pgx.CollectExactlyOneRow(rows, scanRedrive)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.ConstraintName == "redrives_active" {
+		return service.Redrive{}, service.Errorf(service.CodeRedriveRunning, "The queue has a redrive that has not ended.")
+	}
+	if err != nil {
+		return service.Redrive{}, r.classify("start a redrive", err)
+	}
+	return redrive, nil
+}
+
+// GetRedrive returns a redrive.
+func (r *Repository) GetRedrive(ctx context.Context, account, id string) (service.Redrive, error) {
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return service.Redrive{}, errNoRedrive()
+	}
+	rows, _ := r.cold.Query(ctx, `SELECT `+redriveColumns+` FROM redrives WHERE id = $1 AND account = $2`, parsed, account)
+	redrive, err := pgx.CollectExactlyOneRow(rows, scanRedrive)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return service.Redrive{}, errNoRedrive()
+	}
+	if err != nil {
+		return service.Redrive{}, r.classify("get a redrive", err)
+	}
+	return redrive, nil
+}
+
+func errNoRedrive() error {
+	return service.Errorf(service.CodeRedriveNotFound, "There is no such redrive; those that ended are kept for a day.")
+}
+
+// ListRedrives returns a queue's newest redrives, newest first.
+func (r *Repository) ListRedrives(ctx context.Context, source service.Queue, limit int) ([]service.Redrive, error) {
+	rows, _ := r.cold.Query(ctx, `
+SELECT `+redriveColumns+`
+FROM redrives
+WHERE source_id = $1
+ORDER BY started_at DESC
+LIMIT $2`, source.ID, limit)
+	redrives, err := pgx.CollectRows(rows, scanRedrive)
+	if err != nil {
+		return nil, r.classify("list redrives", err)
+	}
+	return redrives, nil
+}
+
+// CancelRedrive asks that a redrive end.
+func (r *Repository) CancelRedrive(ctx context.Context, account, id string) (service.Redrive, error) {
+	redrive, err := r.GetRedrive(ctx, account, id)
+	if err != nil {
+		return service.Redrive{}, err
+	}
+	rows, _ := r.cold.Query(ctx, `
+UPDATE redrives
+SET status = 'cancelling'
+WHERE id = $1 AND ended_at IS NULL
+RETURNING `+redriveColumns, redrive.ID)
+	redrive, err = pgx.CollectExactlyOneRow(rows, scanRedrive)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return service.Redrive{}, service.Errorf(service.CodeRedriveEnded, "The redrive has ended already.")
+	}
+	if err != nil {
+		return service.Redrive{}, r.classify("cancel a redrive", err)
+	}
+	return redrive, nil
+}
+
+// forgetRedrives deletes redrives that ended more than a day ago.
+func (r *Repository) forgetRedrives(ctx context.Context) (int64, error) {
+	tag, err := r.cold.Exec(ctx, `DELETE FROM redrives WHERE ended_at < tusq_now() - interval '1 day'`)
+	return tag.RowsAffected(), err
+}

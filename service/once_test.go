@@ -1,0 +1,107 @@
+package service_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"tusq/service"
+)
+
+// sendKeyed sends bodies in one call with a key, as replica.
+func (w *world) sendKeyed(replica *service.Service, key service.CallKey, bodies ...string) ([]service.Sent, error) {
+	send := service.SendMessages{Key: key}
+	for _, body := range bodies {
+		m := service.SendMessage{Body: body}
+		if service.IsFIFO(w.queue) {
+			m.GroupID = "a"
+		}
+		send.Messages = append(send.Messages, m)
+	}
+	return replica.SendMessages(w.ctx, caller, w.queue, send)
+}
+
+func TestRepeatedCallsGetTheFirstAnswer(t *testing.T) {
+	for _, key := range []service.CallKey{{ID: "call"}, {ID: "call", Strict: true}} {
+		t.Run(fmt.Sprint(key.Strict), func(t *testing.T) {
+			w := setup(t, service.QueueChange{MaxMessageSize: new(1024)})
+			w.create("others", service.QueueChange{MaxMessageSize: new(1024)})
+			for _, w.queue = range []string{"orders", "others"} { // the same key means another call there
+				w.testRepeatedCall(key)
+			}
+		})
+	}
+}
+
+func (w *world) testRepeatedCall(key service.CallKey) {
+	w.t.Helper()
+	long := strings.Repeat("x", 2000)
+	first, err := w.sendKeyed(w.Service, key, "1", long, "2")
+	if err != nil || first[0].Err != nil || first[1].Err == nil || first[2].Err != nil {
+		w.t.Fatal(first, err)
+	}
+	again, err := w.sendKeyed(w.other, key, "1", long, "2")
+	if err != nil || again[0] != first[0] || again[2] != first[2] || again[1].Err == nil {
+		w.t.Errorf("first %+v, again %+v, %v", first, again, err)
+	}
+	if got := w.receive(w.queue, 10); len(got) != 2 || got[0].ID != first[0].ID || got[1].ID != first[2].ID {
+		w.t.Errorf("received %+v", got)
+	}
+}
+
+func TestKeysAndOtherMessages(t *testing.T) {
+	for _, name := range []string{"orders", "orders.fifo"} {
+		t.Run(name, func(t *testing.T) {
+			w := setup(t, service.QueueChange{})
+			w.queue = name
+			change := service.QueueChange{}
+			if service.IsFIFO(name) {
+				change.ContentDeduplication = new(true)
+			}
+			w.create(name, change)
+			strict := service.CallKey{ID: "call", Strict: true}
+			if _, err := w.sendKeyed(w.Service, strict, "1"); err != nil {
+				t.Fatal(err)
+			}
+			_, err := w.sendKeyed(w.other, strict, "2")
+			wantCode(t, err, service.CodeKeyReused)
+			w.wantStats(name, service.Stats{Visible: 1})
+			for range 2 {
+				if _, err := w.sendKeyed(w.other, service.CallKey{ID: "call"}, "3"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.wantStats(name, service.Stats{Visible: 2})
+		})
+	}
+}
+
+// TestConcurrentCallsOfOneKey lets many callers send the same call through two replicas.
+func TestConcurrentCallsOfOneKey(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	var callers sync.WaitGroup
+	var mu sync.Mutex
+	ids := map[string]bool{}
+	for i := range 20 {
+		replica := []*service.Service{w.Service, w.other}[i%2]
+		key := service.CallKey{ID: "call", Strict: i >= 10}
+		callers.Go(func() {
+			sent, err := w.sendKeyed(replica, key, "same")
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case key.Strict && err != nil && service.ErrorCode(err) == service.CodeKeyInUse:
+			case err != nil:
+				t.Error(err)
+			default:
+				ids[sent[0].ID] = true
+			}
+		})
+	}
+	callers.Wait()
+	if len(ids) > 2 { // the strict calls and the others are calls of their own
+		t.Errorf("twenty calls of one key were answered with %d ids", len(ids))
+	}
+	w.wantStats(w.queue, service.Stats{Visible: int64(len(ids))})
+}

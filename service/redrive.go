@@ -1,0 +1,131 @@
+package service
+
+import (
+	"context"
+	"time"
+)
+
+// StartRedrive asks that messages be moved from a dead-letter queue.
+type StartRedrive struct {
+	Source      string // the dead-letter queue
+	Destination string // the queue to move to; empty: each message to the one that it came from
+	Rate        int    // messages per second, 1 to MaxRedriveRate; 0: as fast as it goes
+}
+
+// Redrive is a background job that moves messages, oldest first. Those that are visible in
+// its source when it starts are moved; each gets a new id and a new time of sending. It
+// outlives the replica that it was started on: any replica continues it.
+type Redrive struct {
+	ID          string // a UUID
+	Source      string
+	Destination string // as in StartRedrive
+	Rate        int    // as in StartRedrive
+	Status      RedriveStatus
+	Moved       int64
+	ToMove      int64  // how many there were at the start
+	Failure     string // why it failed; empty unless it did
+	StartedAt   time.Time
+	EndedAt     time.Time // zero: it has not ended
+}
+
+// RedriveStatus is where a redrive is.
+type RedriveStatus string
+
+// The statuses.
+const (
+	RedriveRunning    RedriveStatus = "running"
+	RedriveCancelling RedriveStatus = "cancelling" // it ends at its next step
+	RedriveCancelled  RedriveStatus = "cancelled"
+	RedriveCompleted  RedriveStatus = "completed"
+	RedriveFailed     RedriveStatus = "failed"
+)
+
+// Reasons of a redrive's failure.
+const (
+	FailureNoDestination = "destination_not_found" // the queue to move to does not exist any more
+	FailureNoSource      = "source_unknown"        // a message was sent to the dead-letter queue itself
+)
+
+// StartRedrive starts a redrive. Its errors are CodeQueueNotFound with the field source or
+// destination, CodeNotDeadLetterQueue, CodeRedriveRunning and CodeInvalidParameter.
+func (s *Service) StartRedrive(ctx context.Context, caller Caller, start StartRedrive) (Redrive, error) {
+	if start.Rate != 0 {
+		if err := validInt("rate", start.Rate, 1, MaxRedriveRate); err != nil {
+			return Redrive{}, err
+		}
+	}
+	source, err := s.redriveQueue(ctx, caller, "source", start.Source)
+	if err != nil {
+		return Redrive{}, err
+	}
+	sources, err := s.store.ListQueues(ctx, QueueFilter{Account: caller.Account, DeadLetter: start.Source, Limit: 1})
+	if err != nil {
+		return Redrive{}, err
+	}
+	if len(sources) == 0 {
+		return Redrive{}, &Error{Code: CodeNotDeadLetterQueue, Field: "source",
+			Message: "No queue has this one as its dead-letter queue."}
+	}
+	var destination Queue
+	if start.Destination != "" {
+		if destination, err = s.redriveQueue(ctx, caller, "destination", start.Destination); err != nil {
+			return Redrive{}, err
+		}
+		if destination.ID == source.ID || destination.Settings.FIFO != source.Settings.FIFO {
+			return Redrive{}, invalid("destination", "The destination must be another queue of the same kind, FIFO or not.")
+		}
+	}
+	return s.store.StartRedrive(ctx, caller.Account, start, source, destination)
+}
+
+// redriveQueue is GetQueue with the field in its error.
+func (s *Service) redriveQueue(ctx context.Context, caller Caller, field, name string) (Queue, error) {
+	if validQueueName(name) != nil {
+		return Queue{}, noRedriveQueue(field, name)
+	}
+	queue, err := s.store.GetQueue(ctx, caller.Account, name)
+	if ErrorCode(err) == CodeQueueNotFound {
+		return Queue{}, noRedriveQueue(field, name)
+	}
+	return queue, err
+}
+
+func noRedriveQueue(field, name string) *Error {
+	err := ErrQueueNotFound(name)
+	err.Field = field
+	return err
+}
+
+// GetRedrive returns a redrive, or CodeRedriveNotFound.
+func (s *Service) GetRedrive(ctx context.Context, caller Caller, id string) (Redrive, error) {
+	return s.store.GetRedrive(ctx, caller.Account, id)
+}
+
+// ListRedrives returns the newest redrives, 1 to MaxListLimit, of a queue, newest first.
+// Those that ended are kept for a day.
+func (s *Service) ListRedrives(ctx context.Context, caller Caller, source string, limit int) ([]Redrive, error) {
+	if err := validInt("limit", limit, 1, MaxListLimit); err != nil {
+		return nil, err
+	}
+	queue, err := s.redriveQueue(ctx, caller, "source", source)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.ListRedrives(ctx, queue, limit)
+}
+
+// CancelRedrive makes a redrive end soon: what it has moved stays moved. Its errors are
+// CodeRedriveNotFound and CodeRedriveEnded.
+func (s *Service) CancelRedrive(ctx context.Context, caller Caller, id string) (Redrive, error) {
+	return s.store.CancelRedrive(ctx, caller.Account, id)
+}
+
+// stepRedrives moves messages and wakes those who wait for them.
+func (s *Service) stepRedrives(ctx context.Context) (moved int64, err error) {
+	events, err := s.store.StepRedrives(ctx)
+	for _, e := range events {
+		s.announce(e)
+		moved += int64(e.Visible)
+	}
+	return moved, err
+}
