@@ -140,3 +140,26 @@ func TestKeysAreForgottenInTime(t *testing.T) {
 	}
 	s.wantStats(service.Stats{Visible: 2})
 }
+
+// TestRevokedClaimsFreeTheirGroups revokes a claim of two groups.
+func TestRevokedClaimsFreeTheirGroups(t *testing.T) {
+	s := setup(t)
+	s.queue = s.create("orders.fifo")
+	messages := outgoing(4)
+	for i, m := range messages {
+		m.GroupID, m.Key = fmt.Sprint(i%2), service.Key(m.ID)
+	}
+	s.flush(service.QueueWork{FIFO: true, Sends: messages})
+	for range 2 {
+		c := &service.Claim{Max: 10, PerCaller: 10, Visibility: time.Minute, Retention: time.Hour, Lease: time.Now().UnixNano()}
+		s.flush(service.QueueWork{FIFO: true, Claims: []*service.Claim{c}})
+		if len(c.Messages) != 4 || c.Messages[0].Message.ReceiveCount != 1 {
+			t.Fatalf("claimed %+v", c.Messages)
+		}
+		work := []service.QueueWork{{QueueID: s.queue.ID, FIFO: true, Claims: []*service.Claim{c}}}
+		if err := s.Revoke(s.ctx, work, service.ErrOutcomeUnknown); err != nil {
+			t.Fatal(err)
+		}
+		s.wantStats(service.Stats{Visible: 4})
+	}
+}

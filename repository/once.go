@@ -16,12 +16,15 @@ import (
 // interval is service.DeduplicationInterval in SQL.
 const interval = `interval '5 minutes'`
 
-// renewKey takes a key whose time is over, like one that was never there. One that still
-// runs stays, and its row is locked: who took it first is known once this has waited.
-const renewKey = `
+// holdKey takes a key that nobody holds, or whose time is over, and tells who holds it: it
+// waits for a concurrent flush of the same key and then sees what that has committed.
+const holdKey = `
 ON CONFLICT (queue_id, key) DO UPDATE
-SET message_id = excluded.message_id, seq = excluded.seq, fingerprint = excluded.fingerprint, expires_at = excluded.expires_at
-WHERE o.expires_at <= tusq_now()`
+SET message_id = CASE WHEN o.expires_at <= tusq_now() THEN excluded.message_id ELSE o.message_id END,
+	seq = CASE WHEN o.expires_at <= tusq_now() THEN excluded.seq ELSE o.seq END,
+	fingerprint = CASE WHEN o.expires_at <= tusq_now() THEN excluded.fingerprint ELSE o.fingerprint END,
+	expires_at = CASE WHEN o.expires_at <= tusq_now() THEN excluded.expires_at ELSE o.expires_at END
+RETURNING key, message_id, coalesce(seq, 0), fingerprint`
 
 // takeCallsSQL takes the keys of calls, in the order of the keys.
 const takeCallsSQL = `
@@ -29,7 +32,7 @@ INSERT INTO once_keys AS o (queue_id, key, message_id, fingerprint, expires_at)
 SELECT q.id, c.key, c.owner, c.fingerprint, tusq_now() + ` + interval + `
 FROM queues q
 CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c (key, owner, fingerprint)
-WHERE q.id = $1 AND q.deleted_at IS NULL` + renewKey
+WHERE q.id = $1 AND q.deleted_at IS NULL` + holdKey
 
 // takeKeysSQL takes the deduplication ids of a FIFO queue's messages, in the order of the
 // keys, and gives the messages their sequence numbers. Their groups are locked. The
@@ -49,15 +52,15 @@ LEFT JOIN LATERAL (
 		ORDER BY key
 		LIMIT 1
 	) AS c ON true
-WHERE t.call IS NULL OR c.message_id = t.owner` + renewKey
+WHERE t.call IS NULL OR c.message_id = t.owner` + holdKey
 
-// takenSQL tells whose keys are. It has a snapshot of its own: of a key that another flush
-// has just taken, the statement that waited for it knows nothing.
-const takenSQL = `
-SELECT t.key, o.message_id, coalesce(o.seq, 0), o.fingerprint
+// heldSQL tells who holds the keys of messages that take none, because their call is a
+// repetition.
+const heldSQL = `
+SELECT o.key, o.message_id, coalesce(o.seq, 0), o.fingerprint
 FROM unnest($2::uuid[]) AS t (key)
 CROSS JOIN LATERAL (
-	SELECT message_id, seq, fingerprint
+	SELECT key, message_id, seq, fingerprint
 	FROM once_keys
 	WHERE queue_id = $1 AND key BETWEEN t.key AND t.key
 	ORDER BY key
@@ -75,7 +78,17 @@ func queueCalls(batch *pgx.Batch, w *service.QueueWork) {
 	for i, call := range w.Calls {
 		keys[i], owners[i], fingerprints[i] = pgKey(call.Key), pgUUID(call.Owner), pgKey(call.Fingerprint)
 	}
-	batch.Queue(takeCallsSQL, w.QueueID, keys, owners, fingerprints)
+	batch.Queue(takeCallsSQL, w.QueueID, keys, owners, fingerprints).Query(func(rows pgx.Rows) error {
+		held, err := readHolders(rows)
+		for _, call := range w.Calls {
+			first, ok := held[call.Key]
+			if !ok { // the queue is gone
+				first = holder{owner: call.Owner, fingerprint: call.Fingerprint}
+			}
+			call.FirstOwner, call.FirstFingerprint = first.owner, first.fingerprint
+		}
+		return err
+	})
 }
 
 // queueKeys takes the deduplication ids of a FIFO queue's messages.
@@ -92,7 +105,20 @@ func queueKeys(batch *pgx.Batch, w *service.QueueWork) {
 		m := w.Sends[place]
 		keys[i], ids[i], groups[i], places[i], sends[i] = pgKey(m.Key), pgUUID(m.ID), m.GroupID, place+1, m
 	}
-	batch.Queue(takeKeysSQL, append([]any{w.QueueID, keys, ids, groups, places}, callParams(sends)...)...)
+	params := append([]any{w.QueueID, keys, ids, groups, places}, callParams(sends)...)
+	answer := func(rows pgx.Rows) error {
+		held, err := readHolders(rows)
+		for _, m := range w.Sends {
+			if first, ok := held[m.Key]; ok { // else the queue is gone, or the call a repetition
+				m.StoredID, m.Sequence = first.owner, first.seq
+			}
+		}
+		return err
+	}
+	batch.Queue(takeKeysSQL, params...).Query(answer)
+	if len(w.Calls) > 0 {
+		batch.Queue(heldSQL, w.QueueID, keys).Query(answer)
+	}
 }
 
 // callParams are the keys of messages' calls and the calls' first messages.
@@ -115,63 +141,22 @@ func keyParams(w *service.QueueWork) []any {
 	return []any{keys, ids}
 }
 
-// taken is whose a key is.
-type taken struct {
+// holder is who holds a key.
+type holder struct {
 	owner       service.MessageID
 	seq         int64
 	fingerprint service.Key
 }
 
-// queueAnswers reads which calls and which messages were the first of their keys.
-func queueAnswers(batch *pgx.Batch, w *service.QueueWork) {
-	var keys []pgtype.UUID
-	for _, call := range w.Calls {
-		keys = append(keys, pgKey(call.Key))
-	}
-	if w.FIFO {
-		for _, m := range w.Sends {
-			keys = append(keys, pgKey(m.Key))
-		}
-	}
-	if len(keys) == 0 {
-		return
-	}
-	batch.Queue(takenSQL, w.QueueID, keys).Query(func(rows pgx.Rows) error {
-		first, err := readTaken(rows)
-		if err == nil {
-			answerSends(w, first)
-		}
-		return err
-	})
-}
-
-func readTaken(rows pgx.Rows) (map[service.Key]taken, error) {
-	first := map[service.Key]taken{}
+func readHolders(rows pgx.Rows) (map[service.Key]holder, error) {
+	held := map[service.Key]holder{}
 	var key, owner, fingerprint pgtype.UUID
 	var seq int64
 	_, err := pgx.ForEachRow(rows, []any{&key, &owner, &seq, &fingerprint}, func() error {
-		first[key.Bytes] = taken{owner.Bytes, seq, fingerprint.Bytes}
+		held[key.Bytes] = holder{owner.Bytes, seq, fingerprint.Bytes}
 		return nil
 	})
-	return first, err
-}
-
-// answerSends fills in the answers. Where a key is not there, its queue is gone.
-func answerSends(w *service.QueueWork, first map[service.Key]taken) {
-	for _, call := range w.Calls {
-		call.FirstOwner, call.FirstFingerprint = call.Owner, call.Fingerprint
-		if t, ok := first[call.Key]; ok {
-			call.FirstOwner, call.FirstFingerprint = t.owner, t.fingerprint
-		}
-	}
-	if !w.FIFO {
-		return
-	}
-	for _, m := range w.Sends {
-		if t, ok := first[m.Key]; ok {
-			m.StoredID, m.Sequence = t.owner, t.seq
-		}
-	}
+	return held, err
 }
 
 func pgKey(key service.Key) pgtype.UUID { return pgtype.UUID{Bytes: key, Valid: true} }

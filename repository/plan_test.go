@@ -39,7 +39,7 @@ func (s *store) hotStatements(ids []service.MessageID) map[string]hotStatement {
 		"bury":           {sql: burySQL, args: []any{s.queue.ID, s.queue.ID, 0, 0, 1, 10, 5}, indexes: claims, sorts: true}, // two counters
 		"send once":      {sql: sendOnceSQL, args: []any{s.queue.ID, 0, 1, ids, leases, bodies, "NULL", "NULL", "NULL", ids, ids}, indexes: groups},
 		"take calls":     {sql: takeCallsSQL, args: []any{s.queue.ID, ids, ids, ids}},
-		"taken":          {sql: takenSQL, args: []any{fifo, ids}, indexes: groups},
+		"held":           {sql: heldSQL, args: []any{fifo, ids}, indexes: groups},
 		"lock groups":    {sql: lockGroupsSQL, args: []any{fifo, []string{"body"}, []int64{0}}},
 		"take keys":      {sql: takeKeysSQL, args: []any{fifo, ids, ids, bodies, ones, ids, ids}, indexes: groups},
 		"send FIFO":      {sql: sendFIFOSQL, args: []any{fifo, 0, 1, ids, leases, bodies, "NULL", bodies, "NULL", ids, bodies}, indexes: groups},

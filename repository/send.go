@@ -103,7 +103,6 @@ func queueSends(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
 		w.Gone = !live
 		return err
 	})
-	queueAnswers(batch, w)
 }
 
 // sendParams are the parameters that all sends have.

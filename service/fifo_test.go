@@ -175,7 +175,13 @@ func TestDeadLettersUnblockTheirGroup(t *testing.T) {
 	}
 	sent := w.post("a:1", "a:2")
 	w.wantTake(1, "a:1")
-	w.wantTake(1, "a:2")
+	got := w.receiveFor(w.queue, service.ReceiveMessages{Max: 1, Visibility: new(time.Minute)})
+	if len(got) != 1 || got[0].Body != "2" {
+		t.Fatalf("received %+v", got)
+	}
+	if err := w.extend(got[0].Receipt, 0); err != nil {
+		t.Error(err)
+	}
 	w.wantStats(w.queue, service.Stats{Visible: 1})
 	w.wantStats("dead.fifo", service.Stats{Visible: 1})
 	dead := w.one("dead.fifo")
@@ -293,16 +299,7 @@ func TestWaitingReceiversHearOfFreedGroups(t *testing.T) {
 	w := fifoWorld(t, service.QueueChange{})
 	w.post("a:1", "a:2")
 	first := w.wantTake(1, "a:1")
-	got := make(chan []service.Message)
-	go func() {
-		messages, err := w.other.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1, Wait: new(20 * time.Second)})
-		if err != nil {
-			t.Error(err)
-		}
-		got <- messages
-	}()
+	got := w.wait(w.ctx, w.other, 1)
 	w.mustDelete(first...)
-	if messages := <-got; len(messages) != 1 || messages[0].Body != "2" {
-		t.Errorf("the waiting receiver got %+v", messages)
-	}
+	(<-got).mustHave(t, 1)
 }

@@ -50,12 +50,15 @@ func (w *world) create(name string, change service.QueueChange) service.Queue {
 	return queue
 }
 
-// send sends bodies and returns their ids.
+// send sends bodies, all in one group if the queue is a FIFO queue, and returns their ids.
 func (w *world) send(bodies ...string) []string {
 	w.t.Helper()
 	messages := make([]service.SendMessage, len(bodies))
 	for i, body := range bodies {
 		messages[i].Body = body
+		if service.IsFIFO(w.queue) {
+			messages[i].GroupID, messages[i].DeduplicationID = "a", body
+		}
 	}
 	sent, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: messages})
 	if err != nil {

@@ -73,9 +73,10 @@ func (o *Outgoing) sent(place int) Sent {
 	return Sent{ID: o.StoredID.String(), Sequence: o.Sequence}
 }
 
-// call returns the record of a call with a key, or nil.
-func (s *SendMessages) call(first MessageID) *SendCall {
-	if s.Key.ID == "" {
+// call returns the record of a call with a key, or nil: also on a FIFO queue unless the key
+// is strict, because its messages' deduplication ids do the same.
+func (s *SendMessages) call(first MessageID, fifo bool) *SendCall {
+	if s.Key.ID == "" || fifo && !s.Key.Strict {
 		return nil
 	}
 	fingerprint := s.fingerprint()

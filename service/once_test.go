@@ -27,7 +27,8 @@ func TestRepeatedCallsGetTheFirstAnswer(t *testing.T) {
 		t.Run(fmt.Sprint(key.Strict), func(t *testing.T) {
 			w := setup(t, service.QueueChange{MaxMessageSize: new(1024)})
 			w.create("others", service.QueueChange{MaxMessageSize: new(1024)})
-			for _, w.queue = range []string{"orders", "others"} { // the same key means another call there
+			w.create("orders.fifo", service.QueueChange{MaxMessageSize: new(1024), ContentDeduplication: new(true)})
+			for _, w.queue = range []string{"orders", "others", "orders.fifo"} { // the same key means another call there
 				w.testRepeatedCall(key)
 			}
 		})

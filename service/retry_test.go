@@ -57,60 +57,73 @@ func TestFlushesWithAnUnknownOutcome(t *testing.T) {
 		{commits: false, err: service.ErrConflict},
 	} {
 		for faults := range int32(3) {
-			t.Run(fmt.Sprintf("%v, committed %v, %d times", f.err, f.commits, faults), func(t *testing.T) {
-				t.Parallel()
-				w := setupFaulty(t, &faulty{commits: f.commits, err: f.err})
-				lose := func() { w.store.faults.Store(faults) }
-				lose()
-				ids := w.send("a", "b", "c")
-				w.wantStats(w.queue, service.Stats{Visible: 3})
-				lose()
-				got := w.receive(w.queue, 10)
-				if len(got) != 3 || !slices.ContainsFunc(got, func(m service.Message) bool { return m.ID == ids[0] }) {
-					t.Fatalf("received %+v", got)
-				}
-				for _, m := range got {
-					if m.ReceiveCount != 1 {
-						t.Errorf("receive count %d, want 1", m.ReceiveCount)
-					}
-				}
-				w.wantStats(w.queue, service.Stats{InFlight: 3})
-				lose()
-				if err := w.extend(got[0].Receipt, 0); err != nil {
-					t.Errorf("extend: %v", err)
-				}
-				w.wantStats(w.queue, service.Stats{Visible: 1, InFlight: 2})
-				lose()
-				for _, m := range got {
-					if err := w.delete(w.queue, m.Receipt); err != nil {
-						t.Errorf("delete: %v", err)
-					}
-				}
-				w.wantStats(w.queue, service.Stats{})
-			})
+			for _, queue := range []string{"orders", "orders.fifo"} {
+				t.Run(fmt.Sprintf("%s: %v, committed %v, %d times", queue, f.err, f.commits, faults), func(t *testing.T) {
+					t.Parallel()
+					w := setupFaulty(t, queue, &faulty{commits: f.commits, err: f.err})
+					w.testLifeCycle(func() { w.store.faults.Store(faults) })
+				})
+			}
 		}
 	}
+}
+
+// testLifeCycle calls lose before each call.
+func (w *world) testLifeCycle(lose func()) {
+	lose()
+	ids := w.send("a", "b", "c")
+	w.wantStats(w.queue, service.Stats{Visible: 3})
+	lose()
+	got := w.receive(w.queue, 10)
+	if len(got) != 3 || !slices.ContainsFunc(got, func(m service.Message) bool { return m.ID == ids[0] }) {
+		w.t.Fatalf("received %+v", got)
+	}
+	for _, m := range got {
+		if m.ReceiveCount != 1 {
+			w.t.Errorf("receive count %d, want 1", m.ReceiveCount)
+		}
+	}
+	w.wantStats(w.queue, service.Stats{InFlight: 3})
+	last := got[2]
+	lose()
+	if err := w.extend(last.Receipt, 0); err != nil {
+		w.t.Errorf("extend: %v", err)
+	}
+	w.wantStats(w.queue, service.Stats{Visible: 1, InFlight: 2})
+	lose()
+	for _, m := range got[:2] {
+		if err := w.delete(w.queue, m.Receipt); err != nil {
+			w.t.Errorf("delete: %v", err)
+		}
+	}
+	lose()
+	if again := w.one(w.queue); again.ID != last.ID || again.ReceiveCount != 2 {
+		w.t.Errorf("received %+v, want %s again", again, last.ID)
+	}
+	w.wantStats(w.queue, service.Stats{InFlight: 1})
 }
 
 // TestRepeatedSendKnowsThatItsMessageWasDeleted lets another replica receive and delete a
 // message between the lost commit of its send and the repetition.
 func TestRepeatedSendKnowsThatItsMessageWasDeleted(t *testing.T) {
-	w := setupFaulty(t, &faulty{commits: true, err: service.ErrOutcomeUnknown})
-	other := &world{Service: testservice.On(t, w.url, service.Options{}), t: t, ctx: w.ctx, queue: w.queue}
-	w.store.between = func() {
-		if err := other.delete(w.queue, other.one(w.queue).Receipt); err != nil {
-			t.Error(err)
+	for _, queue := range []string{"orders", "orders.fifo"} {
+		w := setupFaulty(t, queue, &faulty{commits: true, err: service.ErrOutcomeUnknown})
+		other := &world{Service: testservice.On(t, w.url, service.Options{}), t: t, ctx: w.ctx, queue: w.queue}
+		w.store.between = func() {
+			if err := other.delete(w.queue, other.one(w.queue).Receipt); err != nil {
+				t.Error(err)
+			}
 		}
+		w.store.faults.Store(1)
+		w.send("job")
+		w.wantStats(w.queue, service.Stats{})
 	}
-	w.store.faults.Store(1)
-	w.send("job")
-	w.wantStats(w.queue, service.Stats{})
 }
 
 // TestUnknownOutcomeIsTold gives up after some attempts, and says so. What was claimed
 // is not left locked.
 func TestUnknownOutcomeIsTold(t *testing.T) {
-	w := setupFaulty(t, &faulty{commits: true, err: service.ErrOutcomeUnknown})
+	w := setupFaulty(t, "orders", &faulty{commits: true, err: service.ErrOutcomeUnknown})
 	w.send("a")
 	w.store.faults.Store(100)
 	_, err := w.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1})
@@ -127,7 +140,7 @@ type faultyWorld struct {
 	url   string
 }
 
-func setupFaulty(t *testing.T, store *faulty) *faultyWorld {
+func setupFaulty(t *testing.T, queue string, store *faulty) *faultyWorld {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -150,7 +163,7 @@ func setupFaulty(t *testing.T, store *faulty) *faultyWorld {
 		}
 		store.Close()
 	})
-	w := &world{Service: svc, other: svc, t: t, ctx: ctx, queue: "orders"}
+	w := &world{Service: svc, other: svc, t: t, ctx: ctx, queue: queue}
 	w.create(w.queue, service.QueueChange{})
 	return &faultyWorld{world: w, store: store, url: url}
 }

@@ -44,7 +44,7 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 	if err != nil {
 		return nil, false, err
 	}
-	call := send.call(ids[0])
+	call := send.call(ids[0], q.Settings.FIFO)
 	sent = make([]Sent, len(send.Messages))
 	ops := make([]*op, 0, len(send.Messages))
 	for i := range send.Messages {

@@ -120,6 +120,8 @@ func (s *Service) explain(ctx context.Context, q *Queue, ops []*op, answers []er
 	for _, o := range unmatched {
 		lease, there := leases[o.settle.ID]
 		switch {
+		case there && lease == o.settle.Lease && o.kind == opExtend && o.settle.Timeout == 0:
+			// It is visible, as it was to be: a repetition after a lost commit.
 		case there && q.Settings.FIFO:
 			answers[o.place] = &Error{Code: CodeReceiptExpired, Field: "receipt",
 				Message: "The visibility timeout has ended, so that the message may be received by others."}
