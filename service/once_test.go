@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tusq/service"
 )
@@ -13,7 +14,7 @@ import (
 func (w *world) sendKeyed(replica *service.Service, key service.CallKey, bodies ...string) ([]service.Sent, error) {
 	send := service.SendMessages{Key: key}
 	for _, body := range bodies {
-		m := service.SendMessage{Body: body}
+		m := service.SendMessage{Body: body, TraceHeader: fmt.Sprint("Root=", time.Now().UnixNano())}
 		if service.IsFIFO(w.queue) {
 			m.GroupID = "a"
 		}
@@ -42,7 +43,7 @@ func (w *world) testRepeatedCall(key service.CallKey) {
 	if err != nil || first[0].Err != nil || first[1].Err == nil || first[2].Err != nil {
 		w.t.Fatal(first, err)
 	}
-	again, err := w.sendKeyed(w.other, key, "1", long, "2")
+	again, err := w.sendKeyed(w.other, key, "1", long, "2") // with another trace header
 	if err != nil || again[0] != first[0] || again[2] != first[2] || again[1].Err == nil {
 		w.t.Errorf("first %+v, again %+v, %v", first, again, err)
 	}

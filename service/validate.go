@@ -265,7 +265,8 @@ func validNumber(text string) bool {
 		magnitude = -(len(fraction) - len(strings.TrimLeft(fraction, "0")))
 	}
 	magnitude += exponent // the number is 0.d × 10^magnitude with a first digit d that is not 0
-	return len(strings.TrimRight(digits, "0")) <= 38 && magnitude >= -127 && magnitude <= 127
+	digits = strings.TrimRight(digits, "0")
+	return len(digits) <= 38 && magnitude >= -127 && (magnitude < 127 || magnitude == 127 && digits == "1")
 }
 
 // decompose splits a number that matches its pattern into unsigned mantissa and exponent.
