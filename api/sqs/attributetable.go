@@ -30,13 +30,20 @@ type snapshot struct {
 	stats service.Stats
 }
 
+// edit is what a request sets in a queue.
+type edit struct {
+	*call
+	queue  string // its name
+	create bool   // the queue is to be made
+	change *service.QueueChange
+}
+
 // queueAttribute is an attribute of a queue.
 type queueAttribute struct {
-	// get returns the value, or "" where the queue lacks the attribute; nil: all
-	// queues of this kind do.
+	// get returns the value, or "" where the queue lacks the attribute.
 	get func(snapshot) string
 	// set notes a new value; nil: it cannot be set.
-	set func(c *call, change *service.QueueChange, value string) error
+	set func(e *edit, value string) error
 	// canonical returns the form in which values are compared; nil: as they are.
 	canonical func(string) string
 	// counter: it counts messages.
@@ -76,10 +83,13 @@ var queueAttributes = map[string]queueAttribute{
 	"LastModifiedTimestamp":                 {get: func(s snapshot) string { return decimal(s.queue.UpdatedAt.Unix()) }},
 	"QueueArn":                              {get: func(s snapshot) string { return s.queueARN(s.queue.Name) }},
 
-	"FifoQueue":                 {},
-	"ContentBasedDeduplication": {},
-	"DeduplicationScope":        {set: refuseFIFO("DeduplicationScope")},
-	"FifoThroughputLimit":       {set: refuseFIFO("FifoThroughputLimit")},
+	attributeFIFO: {get: ofFIFO(func(service.Queue) string { return "true" }), set: setFIFO, canonical: strings.ToLower},
+	attributeContent: {
+		get: ofFIFO(func(q service.Queue) string { return strconv.FormatBool(q.Settings.ContentDeduplication) }),
+		set: setContentDeduplication, canonical: strings.ToLower,
+	},
+	attributeScope:      {get: ofFIFO(shownScope), set: setScope},
+	attributeThroughput: {get: ofFIFO(shownThroughput), set: setThroughput},
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
@@ -95,10 +105,10 @@ func secondsAttribute(name string, low, high time.Duration,
 ) queueAttribute {
 	return queueAttribute{
 		get: func(s snapshot) string { return decimal(int64(get(s.queue.Settings) / time.Second)) },
-		set: func(_ *call, change *service.QueueChange, value string) error {
+		set: func(e *edit, value string) error {
 			n, err := parseNumber(name, value, int(low/time.Second), int(high/time.Second))
 			if err == nil {
-				set(change, seconds(n))
+				set(e.change, seconds(n))
 			}
 			return err
 		},
@@ -118,29 +128,29 @@ func invalidAttribute(name string) error {
 	return errorf(invalidAttributeValue, "Invalid value for the parameter %s.", name)
 }
 
-func setMaximumMessageSize(_ *call, change *service.QueueChange, value string) error {
+func setMaximumMessageSize(e *edit, value string) error {
 	n, err := parseNumber("MaximumMessageSize", value, service.MinMaxMessageSize, service.MaxMessageBytes)
-	change.MaxMessageSize = &n
+	e.change.MaxMessageSize = &n
 	return err
 }
 
 // setKMSKey keeps the key's id. Nothing is encrypted by it. It ends the other
 // kind of encryption, unless that is named too.
-func setKMSKey(_ *call, change *service.QueueChange, value string) error {
+func setKMSKey(e *edit, value string) error {
 	outside := func(r rune) bool { return r <= ' ' || r > '~' }
 	if len(value) > maxKMSKey || strings.ContainsFunc(value, outside) {
 		return invalidAttribute(attributeKMSKey)
 	}
-	change.Extra[attributeKMSKey] = value
+	e.change.Extra[attributeKMSKey] = value
 	if value != "" {
-		change.Extra[attributeManagedSSE] = ""
+		e.change.Extra[attributeManagedSSE] = ""
 	}
 	return nil
 }
 
-func setKMSReuse(_ *call, change *service.QueueChange, value string) error {
+func setKMSReuse(e *edit, value string) error {
 	_, err := parseNumber(attributeKMSReuse, value, 60, 86400)
-	change.Extra[attributeKMSReuse] = canonicalKMSReuse(value)
+	e.change.Extra[attributeKMSReuse] = canonicalKMSReuse(value)
 	return err
 }
 
@@ -162,21 +172,11 @@ func getManagedSSE(s snapshot) string {
 	return "true"
 }
 
-func setManagedSSE(_ *call, change *service.QueueChange, value string) error {
-	value = strings.ToLower(value)
-	if value != "true" && value != "false" {
-		return invalidAttribute(attributeManagedSSE)
+func setManagedSSE(e *edit, value string) error {
+	on, err := parseBool(attributeManagedSSE, value)
+	e.change.Extra[attributeManagedSSE] = strconv.FormatBool(on)
+	if on {
+		e.change.Extra[attributeKMSKey] = ""
 	}
-	change.Extra[attributeManagedSSE] = value
-	if value == "true" {
-		change.Extra[attributeKMSKey] = ""
-	}
-	return nil
-}
-
-// refuseFIFO refuses an attribute that only FIFO queues have.
-func refuseFIFO(name string) func(*call, *service.QueueChange, string) error {
-	return func(*call, *service.QueueChange, string) error {
-		return errorf(invalidAttributeName, "You can specify the %s only when FifoQueue is set to true.", name)
-	}
+	return err
 }

@@ -9,12 +9,36 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
+
+	"tusq/internal/telemetry"
 )
 
 // jsonType is the media type of AWS JSON 1.0. Requests of 1.1 differ in nothing.
 const jsonType = "application/x-amz-json-1.0"
+
+// jsonCodec is AWS JSON.
+type jsonCodec struct{}
+
+func (jsonCodec) read(r *http.Request) (asked, error) {
+	if r.Method != http.MethodPost {
+		return asked{}, &apiError{kind: methodNotAllowed, message: "Actions are requested by POST."}
+	}
+	if err := checkEncoding(r); err != nil {
+		return asked{}, err
+	}
+	name := targetAction(r)
+	action, err := findAction(name)
+	if err != nil {
+		return asked{}, err
+	}
+	telemetry.SetAction(r.Context(), name)
+	input := action.input()
+	if err := decodeJSON(r, input); err != nil {
+		return asked{}, err
+	}
+	return asked{action, name, input}, nil
+}
 
 // isJSON tells whether the request's body is of AWS JSON.
 func isJSON(r *http.Request) bool {
@@ -99,7 +123,7 @@ func jsonKind(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
 		return "a string"
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		return "an integer"
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
@@ -110,36 +134,50 @@ func jsonKind(t reflect.Type) string {
 	return "an object"
 }
 
-// writeJSON writes an action's output. Without one the body is empty.
-func writeJSON(w http.ResponseWriter, output any) error {
-	return writeJSONBody(w, http.StatusOK, output)
-}
-
-func writeJSONBody(w http.ResponseWriter, status int, value any) error {
-	var body bytes.Buffer
-	if value != nil {
-		encoder := json.NewEncoder(&body)
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(value); err != nil {
-			return err
-		}
-		body.Truncate(body.Len() - 1) // the encoder's newline
+// writeOutput writes an action's output. Without one the body is empty.
+func (jsonCodec) writeOutput(w http.ResponseWriter, _ *http.Request, _ string, output any) error {
+	if output == nil {
+		return send(w, http.StatusOK, jsonType, nil)
 	}
-	header := w.Header()
-	header.Set("Content-Type", jsonType)
-	header.Set("Content-Length", strconv.Itoa(body.Len()))
-	w.WriteHeader(status)
-	_, err := w.Write(body.Bytes())
-	return err
+	body, err := encodeJSON(output)
+	if err != nil {
+		return err
+	}
+	return send(w, http.StatusOK, jsonType, body)
 }
 
-// writeJSONError writes an error. SDKs read its modeled name from the body and
-// its Query code from the header; some fail without the header.
-func writeJSONError(w http.ResponseWriter, e *apiError) {
-	w.Header().Set("x-amzn-query-error", e.code+";"+e.fault())
-	setRetryAfter(w, e)
-	_ = writeJSONBody(w, e.status, struct {
+// writeError writes an error. SDKs read its modeled name from the body and its
+// Query code from the header; some fail without the header.
+func (jsonCodec) writeError(w http.ResponseWriter, r *http.Request, e *apiError) {
+	body, err := encodeJSON(struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
 	}{e.name, e.message})
+	if err != nil {
+		telemetry.SetError(r.Context(), err)
+	}
+	w.Header().Set("x-amzn-query-error", e.code+";"+e.fault())
+	setRetryAfter(w, e)
+	_ = send(w, e.status, jsonType, body)
+}
+
+func encodeJSON(value any) ([]byte, error) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), nil
+}
+
+// blob is a binary value: base64 in JSON, and not, as bytes may be, a list of numbers.
+type blob []byte
+
+// UnmarshalJSON reads base64.
+func (b *blob) UnmarshalJSON(encoded []byte) error {
+	if encoded[0] == '[' {
+		return &json.UnmarshalTypeError{Value: "array", Type: reflect.TypeFor[[]byte]()}
+	}
+	return json.Unmarshal(encoded, (*[]byte)(b))
 }

@@ -42,11 +42,6 @@ func TestJSONFraming(t *testing.T) {
 			400, "InvalidAction;Sender", unknown, "The action  is not valid for this endpoint.",
 		},
 		{
-			"action that is not served", request("StartMessageMoveTask", "{}"),
-			400, "AWS.SimpleQueueService.UnsupportedOperation;Sender", "com.amazonaws.sqs#UnsupportedOperation",
-			"The action StartMessageMoveTask is not supported.",
-		},
-		{
 			"method", changed(func(r *http.Request) { r.Method = http.MethodPut }),
 			405, "MethodNotAllowed;Sender", "com.amazon.coral.service#MethodNotAllowedException", "Actions are requested by POST.",
 		},
@@ -98,6 +93,7 @@ func TestJSONSyntax(t *testing.T) {
 		{"too large an integer", "ReceiveMessage", `{"WaitTimeSeconds":99999999999999999999}`, "The member WaitTimeSeconds must be an integer, not number 99999999999999999999."},
 		{"object for a list", "SendMessageBatch", `{"Entries":{}}`, "The member Entries must be a list, not object."},
 		{"bad base64", "SendMessage", `{"MessageAttributes":{"a":{"DataType":"Binary","BinaryValue":"%"}}}`, "A binary value is not valid base64."},
+		{"list for a binary", "SendMessage", `{"MessageAttributes":{"a":{"DataType":"Binary","BinaryValue":[1,2]}}}`, "The member BinaryValue must be a base64 string, not array."},
 		{"number for a binary", "SendMessage", `{"MessageAttributes":{"a":{"DataType":"Binary","BinaryValue":1}}}`, "The member BinaryValue must be a base64 string, not number."},
 	}
 	for _, test := range tests {

@@ -1,6 +1,11 @@
 package sqs
 
 import (
+	"bytes"
+	"crypto/md5"
+	"encoding/binary"
+	"fmt"
+	"slices"
 	"testing"
 
 	"tusq/service"
@@ -41,4 +46,48 @@ func TestBodyMD5(t *testing.T) {
 	if got, want := bodyMD5("hello world"), "5eb63bbbe01eeed093cb22bb8f5acdc3"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+}
+
+// The checksum, compared with one that is computed as the SDKs do: they sort the
+// names and write each part to a hash.
+func FuzzAttributesMD5(f *testing.F) {
+	f.Add("a", "String", "v", "b", "Binary.png", []byte{0, 0xff})
+	f.Add("", "", "", "", "", []byte{})
+	f.Add("b", "Number.int", "1", "a", "Binary", []byte("1"))
+	f.Add("n", "Binaryx", "v", "n", "String.Binary", []byte(nil))
+	f.Fuzz(func(t *testing.T, name, dataType, value, otherName, otherType string, data []byte) {
+		attributes := map[string]service.Attribute{
+			name:      {Type: dataType, Value: value, Binary: data},
+			otherName: {Type: otherType, Value: value, Binary: data},
+		}
+		if got, want := attributesMD5(attributes), sdkMD5(attributes); got != want {
+			t.Errorf("%v: got %s, want %s", attributes, got, want)
+		}
+	})
+}
+
+func sdkMD5(attributes map[string]service.Attribute) string {
+	var names []string
+	for name := range attributes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	hash := md5.New()
+	write := func(part []byte) {
+		_ = binary.Write(hash, binary.BigEndian, int32(len(part)))
+		hash.Write(part)
+	}
+	for _, name := range names {
+		a := attributes[name]
+		write([]byte(name))
+		write([]byte(a.Type))
+		if bytes.Equal([]byte(a.Type), []byte("Binary")) || bytes.HasPrefix([]byte(a.Type), []byte("Binary.")) {
+			hash.Write([]byte{2})
+			write(a.Binary)
+		} else {
+			hash.Write([]byte{1})
+			write([]byte(a.Value))
+		}
+	}
+	return fmt.Sprintf("%x", hash.Sum(nil))
 }

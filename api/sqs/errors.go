@@ -50,9 +50,13 @@ var (
 	invalidAttributeValue    = modeled("InvalidAttributeValue", "InvalidAttributeValue", 400)
 	invalidBatchEntryID      = modeled("InvalidBatchEntryId", simple+"InvalidBatchEntryId", 400)
 	invalidMessageContents   = modeled("InvalidMessageContents", "InvalidMessageContents", 400)
+	overLimit                = modeled("OverLimit", "OverLimit", 403)
+	purgeQueueInProgress     = modeled("PurgeQueueInProgress", simple+"PurgeQueueInProgress", 403)
+	queueDeletedRecently     = modeled("QueueDeletedRecently", simple+"QueueDeletedRecently", 400)
 	queueDoesNotExist        = modeled("QueueDoesNotExist", simple+"NonExistentQueue", 400)
 	queueNameExists          = modeled("QueueNameExists", "QueueAlreadyExists", 400)
 	receiptHandleIsInvalid   = modeled("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
+	resourceNotFound         = modeled("ResourceNotFoundException", "ResourceNotFoundException", 404)
 	tooManyEntries           = modeled("TooManyEntriesInBatchRequest", simple+"TooManyEntriesInBatchRequest", 400)
 	unsupportedOperation     = modeled("UnsupportedOperation", simple+"UnsupportedOperation", 400)
 
@@ -95,17 +99,17 @@ var codes = map[service.Code]struct {
 	service.CodeBatchTooLarge:        {batchRequestTooLong, ""},
 	service.CodeReceiptInvalid:       {receiptHandleIsInvalid, ""},
 	service.CodeReceiptStale:         {invalidParameterValue, ""},
-	service.CodeMessageNotFound:      {invalidParameterValue, ""},
 	service.CodeReceiptExpired:       {invalidParameterValue, ""},
-	service.CodeQueueDeletedRecently: {unsupportedOperation, ""},
-	service.CodePurgeInProgress:      {unsupportedOperation, ""},
-	service.CodeTooManyInFlight:      {unsupportedOperation, ""},
-	service.CodeKeyInUse:             {unsupportedOperation, ""},
+	service.CodeMessageNotFound:      {invalidParameterValue, ""},
+	service.CodeQueueDeletedRecently: {queueDeletedRecently, "You must wait 60 seconds after deleting a queue before you can create another with the same name."},
+	service.CodePurgeInProgress:      {purgeQueueInProgress, ""},
+	service.CodeTooManyInFlight:      {overLimit, ""},
+	service.CodeKeyInUse:             {serviceUnavailable, ""},
 	service.CodeKeyReused:            {invalidParameterValue, ""},
-	service.CodeNotDeadLetterQueue:   {invalidParameterValue, ""},
-	service.CodeRedriveNotFound:      {invalidParameterValue, ""},
-	service.CodeRedriveRunning:       {invalidParameterValue, ""},
-	service.CodeRedriveEnded:         {invalidParameterValue, ""},
+	service.CodeNotDeadLetterQueue:   {invalidParameterValue, "Source queue must be configured as a Dead Letter Queue."},
+	service.CodeRedriveNotFound:      {resourceNotFound, "Task does not exist."},
+	service.CodeRedriveRunning:       {invalidParameterValue, "There is already a task running. Only one active task is allowed for a source queue arn at a given time."},
+	service.CodeRedriveEnded:         {resourceNotFound, "Task does not exist."},
 }
 
 // errNoQueue is the answer about a queue that the caller does not have.

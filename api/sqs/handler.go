@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ const releaseTimeout = 5 * time.Second
 type Options struct {
 	Region    string       // in ARNs
 	PublicURL string       // scheme and host of returned queue URLs; empty: the request's own
+	Strict    bool         // Amazon's waits of 60 seconds and its limit of messages in flight hold
 	Logger    *slog.Logger // for what no answer can tell
 }
 
@@ -29,6 +31,7 @@ type Handler struct {
 	svc       *service.Service
 	region    string
 	publicURL string
+	strict    bool
 	log       *slog.Logger
 }
 
@@ -38,6 +41,7 @@ func New(svc *service.Service, opts Options) *Handler {
 		svc:       svc,
 		region:    opts.Region,
 		publicURL: strings.TrimRight(opts.PublicURL, "/"),
+		strict:    opts.Strict,
 		log:       opts.Logger,
 	}
 }
@@ -46,10 +50,12 @@ func New(svc *service.Service, opts Options) *Handler {
 type call struct {
 	*Handler
 	caller  service.Caller
-	path    string   // of the request; it may name the queue
-	baseURL string   // of the queue URLs in the answer
-	trace   string   // X-Ray's trace header, or empty
-	claimed *claimed // what the answer hands over, if it is a receive's
+	path    string // of the request; it may name the queue
+	baseURL string // of the queue URLs in the answer
+	trace   string // X-Ray's trace header, or empty
+	// invocation names the call in its SDK: a retry has the same. Empty: it has no name.
+	invocation string
+	claimed    *claimed // what the answer hands over, if it is a receive's
 }
 
 // claimed are received messages on their way to the receiver.
@@ -58,82 +64,88 @@ type claimed struct {
 	receipts []string
 }
 
-// ServeHTTP chooses the codec by the Content-Type first: form bodies with a
-// JSON dialect's headers exist.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("x-amzn-RequestId", telemetry.RequestID(r.Context()))
+// codec is a form of requests and answers.
+type codec interface {
+	// read returns the action that a request asks for, and its input.
+	read(r *http.Request) (asked, error)
+	// writeOutput writes what an action has put out: nil where it has no output.
+	writeOutput(w http.ResponseWriter, r *http.Request, action string, output any) error
+	writeError(w http.ResponseWriter, r *http.Request, e *apiError)
+}
+
+// asked is what a request asks for.
+type asked struct {
+	action
+	name  string
+	input any
+}
+
+// codecOf chooses by the Content-Type first: form bodies with a JSON dialect's
+// headers exist.
+func codecOf(r *http.Request) codec {
 	if isJSON(r) {
-		h.serveJSON(w, r)
+		return jsonCodec{}
+	}
+	return queryCodec{}
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, codec := r.Context(), codecOf(r)
+	w.Header().Set("x-amzn-RequestId", telemetry.RequestID(ctx))
+	asked, err := codec.read(r)
+	if err != nil {
+		codec.writeError(w, r, asError(ctx, err))
 		return
 	}
-	h.serveQuery(w, r)
+	c := h.newCall(r)
+	output, err := asked.run(ctx, c, asked.input)
+	if err != nil {
+		codec.writeError(w, r, asError(ctx, err))
+		return
+	}
+	write := func() error { return codec.writeOutput(w, r, asked.name, output) }
+	if c.claimed == nil {
+		// Nothing more can be told to a client that has gone.
+		_ = write()
+		return
+	}
+	if err := handOver(ctx, w, write); err != nil {
+		h.release(ctx, c)
+	}
 }
 
 // WriteError answers a request that did not get as far as its action with an
 // error, in the form of its codec.
 func (h *Handler) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("x-amzn-RequestId", telemetry.RequestID(r.Context()))
-	e := asError(r.Context(), err)
-	if isJSON(r) {
-		writeJSONError(w, e)
-		return
-	}
-	writeQueryError(w, r, e)
-}
-
-func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	c := h.newCall(r)
-	output, err := c.runJSON(ctx, r)
-	if err != nil {
-		writeJSONError(w, asError(ctx, err))
-		return
-	}
-	if c.claimed == nil {
-		// Nothing more can be told to a client that has gone.
-		_ = writeJSON(w, output)
-		return
-	}
-	if err := handOver(ctx, w, output); err != nil {
-		h.release(ctx, c)
-	}
-}
-
-// runJSON decodes the request, runs its action and returns what to answer.
-func (c *call) runJSON(ctx context.Context, r *http.Request) (any, error) {
-	if r.Method != http.MethodPost {
-		return nil, &apiError{kind: methodNotAllowed, message: "Actions are requested by POST."}
-	}
-	if err := checkEncoding(r); err != nil {
-		return nil, err
-	}
-	name := targetAction(r)
-	action, err := findAction(name)
-	if err != nil {
-		return nil, err
-	}
-	telemetry.SetAction(ctx, name)
-	input := action.input()
-	if err := decodeJSON(r, input); err != nil {
-		return nil, err
-	}
-	return action.run(ctx, c, input)
+	codecOf(r).writeError(w, r, asError(r.Context(), err))
 }
 
 // handOver writes a receive's answer and fails unless all of it has gone to the
 // connection. A client that hangs up once it has its answer keeps its messages,
 // so the context is not looked at afterwards.
-func handOver(ctx context.Context, w http.ResponseWriter, output any) error {
+func handOver(ctx context.Context, w http.ResponseWriter, write func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := writeJSON(w, output); err != nil {
+	if err := write(); err != nil {
 		return err
 	}
 	if err := http.NewResponseController(w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	return nil
+}
+
+// send writes a whole answer.
+func send(w http.ResponseWriter, status int, contentType string, body []byte) error {
+	header := w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, err := w.Write(body)
+	return err
 }
 
 // release gives back what a receiver did not get. Where that fails, the
@@ -155,5 +167,7 @@ func (h *Handler) newCall(r *http.Request) *call {
 		path:    r.URL.Path,
 		baseURL: h.baseURL(r),
 		trace:   traceHeader(r),
+
+		invocation: invocationID(r),
 	}
 }

@@ -14,20 +14,23 @@ func TestLostReceiveLeavesNothingLocked(t *testing.T) {
 	s := newSetup(t)
 	s.must("CreateQueue", `{"QueueName":"jobs"}`)
 	s.must("SendMessage", `{"QueueUrl":"jobs","MessageBody":"hello"}`)
-	ask := func() *http.Request { return request("ReceiveMessage", `{"QueueUrl":"jobs"}`) }
+	for codec, ask := range map[string]func() *http.Request{
+		"JSON":  func() *http.Request { return request("ReceiveMessage", `{"QueueUrl":"jobs"}`) },
+		"Query": func() *http.Request { return query("/000000000000/jobs", "Action=ReceiveMessage") },
+	} {
+		s.handler.ServeHTTP(lostWriter{make(http.Header)}, ask())
+		s.checkUntouched(codec + ": after a broken connection")
 
-	s.handler.ServeHTTP(lostWriter{make(http.Header)}, ask())
-	s.checkUntouched("after a broken connection")
+		s.handler.ServeHTTP(unflushable{httptest.NewRecorder()}, ask())
+		s.checkUntouched(codec + ": after a failed flush")
 
-	s.handler.ServeHTTP(unflushable{httptest.NewRecorder()}, ask())
-	s.checkUntouched("after a failed flush")
-
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if w := s.do(ask().WithContext(ctx)); w.Code == http.StatusOK {
-		t.Errorf("a receive for a client that has gone was answered: %s", w.Body)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if w := s.do(ask().WithContext(ctx)); w.Code == http.StatusOK {
+			t.Errorf("a receive for a client that has gone was answered: %s", w.Body)
+		}
+		s.checkUntouched(codec + ": after the client has gone")
 	}
-	s.checkUntouched("after the client has gone")
 }
 
 // checkUntouched receives the one message for no time and checks that it is its

@@ -44,6 +44,11 @@ func parseAttribute(name string, value attributeValue) (service.Attribute, *apiE
 	}
 	base := baseType(value.DataType)
 	switch {
+	case isReservedName(name):
+		return attribute, errorf(invalidParameterValue, "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. "+
+			"These strings are reserved for internal use. Additionally, they cannot start or end with '.'.")
+	case value.DataType == "":
+		return attribute, errorf(invalidParameterValue, "Message (user) attribute '%s' must contain a non-empty attribute type.", shown(name))
 	case len(value.StringListValues) > 0 || len(value.BinaryListValues) > 0:
 		return attribute, errorf(unsupportedOperation,
 			"Message (user) attribute '%s' has a list of values, which is not supported.", shown(name))
@@ -58,6 +63,13 @@ func parseAttribute(name string, value attributeValue) (service.Attribute, *apiE
 			"Message (user) attribute '%s' must contain a non-empty value of type '%s'.", shown(name), base)
 	}
 	return attribute, nil
+}
+
+// isReservedName tells whether an attribute's name is Amazon's, or none at all for its periods.
+func isReservedName(name string) bool {
+	lower := strings.ToLower(name)
+	return strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") ||
+		strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".")
 }
 
 // parseSystemAttributes returns the trace header that a sender has given.

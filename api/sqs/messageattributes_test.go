@@ -55,7 +55,7 @@ func TestParseAttributes(t *testing.T) {
 		{"number with a label", one(attributeValue{DataType: "Number.int", StringValue: new("1")}), ""},
 		{"binary", one(attributeValue{DataType: "Binary", BinaryValue: []byte{0}}), ""},
 		{"too many", many, "Number of message attributes [11] exceeds the allowed maximum [10]."},
-		{"no type", one(attributeValue{StringValue: new("v")}), badType},
+		{"no type", one(attributeValue{StringValue: new("v")}), "Message (user) attribute 'X' must contain a non-empty attribute type."},
 		{"unknown type", one(attributeValue{DataType: "Stringy", StringValue: new("v")}), badType},
 		{"no string", one(attributeValue{DataType: "String"}), "Message (user) attribute 'X' must contain a non-empty value of type 'String'."},
 		{"empty string", one(attributeValue{DataType: "String", StringValue: new("")}), "Message (user) attribute 'X' must contain a non-empty value of type 'String'."},

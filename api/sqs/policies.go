@@ -1,31 +1,149 @@
 package sqs
 
 import (
+	"bytes"
 	"encoding/json"
-	"strconv"
+	"io"
 	"strings"
-
-	"tusq/service"
 )
 
+// Limits of a queue's policy.
 const (
-	maxPolicy        = 8192 // bytes of a queue's policy
-	maxPolicySources = 10   // queues that a redrive-allow policy names
-	defaultReceives  = 10   // of a redrive policy that does not say
+	maxPolicy              = 8192 // bytes
+	maxStatements          = 20
+	maxStatementActions    = 7
+	maxStatementPrincipals = 50
+	maxStatementConditions = 10
 )
 
-// setPolicy keeps an access policy, as a JSON object, as it is.
-func setPolicy(_ *call, change *service.QueueChange, value string) error {
-	if value != "" && (len(value) > maxPolicy || !isObject(value)) {
+// policyDocument is an access policy.
+type policyDocument struct {
+	Version   string                     `json:",omitempty"`
+	ID        string                     `json:"Id,omitempty"`
+	Statement oneOrMany[json.RawMessage] `json:",omitempty"`
+}
+
+// oneOrMany is a list that may be written as its only item.
+type oneOrMany[T any] []T
+
+// UnmarshalJSON reads either form.
+func (l *oneOrMany[T]) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(text, []byte("[")) {
+		return json.Unmarshal(text, (*[]T)(l))
+	}
+	var item T
+	if err := json.Unmarshal(text, &item); err != nil {
+		return err
+	}
+	*l = oneOrMany[T]{item}
+	return nil
+}
+
+// statement is what is counted of a policy's statement.
+type statement struct {
+	Action, NotAction       oneOrMany[string]
+	Principal, NotPrincipal principals
+	Condition               map[string]map[string]json.RawMessage
+}
+
+// principals are "*", or lists of them by their kind.
+type principals map[string]oneOrMany[string]
+
+// UnmarshalJSON reads either form.
+func (p *principals) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(text, []byte(`"`)) {
+		var one string
+		*p = principals{"": {""}}
+		return json.Unmarshal(text, &one)
+	}
+	return json.Unmarshal(text, (*map[string]oneOrMany[string])(p))
+}
+
+func (p principals) count() int {
+	n := 0
+	for _, list := range p {
+		n += len(list)
+	}
+	return n
+}
+
+// setPolicy keeps an access policy as it is.
+func setPolicy(e *edit, value string) error {
+	e.change.Extra[attributePolicy] = value
+	if value == "" {
+		return nil
+	}
+	policy, err := parsePolicy(value)
+	if err != nil {
+		return err
+	}
+	tooMany := overLimit
+	if e.create {
+		tooMany = invalidParameterValue // CreateQueue does not know the other
+	}
+	if n := len(policy.Statement); n > maxStatements {
+		return tooManyStatements(tooMany, n)
+	}
+	for _, text := range policy.Statement {
+		if err := checkStatement(tooMany, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parsePolicy(value string) (policyDocument, error) {
+	var policy policyDocument
+	if len(value) > maxPolicy || !isObject(value) || decodeStrictly(value, &policy) != nil {
+		return policy, invalidAttribute(attributePolicy)
+	}
+	return policy, nil
+}
+
+func checkStatement(tooMany kind, text json.RawMessage) error {
+	var s statement
+	if !isObject(string(text)) || json.Unmarshal(text, &s) != nil {
 		return invalidAttribute(attributePolicy)
 	}
-	change.Extra[attributePolicy] = value
+	conditions := 0
+	for _, keys := range s.Condition {
+		conditions += len(keys)
+	}
+	for _, limit := range []struct {
+		what   string
+		n, max int
+	}{
+		{"actions", len(s.Action) + len(s.NotAction), maxStatementActions},
+		{"principals", s.Principal.count() + s.NotPrincipal.count(), maxStatementPrincipals},
+		{"conditions", conditions, maxStatementConditions},
+	} {
+		if limit.n > limit.max {
+			return errorf(tooMany, "%d %s were found in a statement of the submitted policy, max allowed is %d", limit.n, limit.what, limit.max)
+		}
+	}
 	return nil
+}
+
+func tooManyStatements(k kind, n int) error {
+	return errorf(k, "%d statements were found in the submitted policy, max allowed is %d", n, maxStatements)
 }
 
 func isObject(text string) bool {
 	var object map[string]json.RawMessage
 	return json.Unmarshal([]byte(text), &object) == nil && object != nil
+}
+
+// decodeStrictly reads JSON that has no members but those of value.
+func decodeStrictly(text string, value any) error {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(value); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
 }
 
 // canonicalJSON returns JSON without spaces and with its members in order.
@@ -39,119 +157,4 @@ func canonicalJSON(text string) string {
 		return text
 	}
 	return string(canonical)
-}
-
-// redrivePolicy is SQS's form of a dead-letter policy. Its count may be a
-// number or a string.
-type redrivePolicy struct {
-	TargetARN  string      `json:"deadLetterTargetArn"`
-	MaxReceive json.Number `json:"maxReceiveCount"`
-}
-
-// getRedrive returns the policy as it was set, unless the queue's dead-letter
-// policy was changed since by other means.
-func getRedrive(s snapshot) string {
-	current := s.queue.Settings.DeadLetter
-	if current == nil {
-		return ""
-	}
-	set := s.queue.Extra[attributeRedrive]
-	if was, _, err := parseRedrive(set); err == nil && was.Queue == current.Queue && was.MaxReceives == current.MaxReceives {
-		return set
-	}
-	return `{"deadLetterTargetArn":"` + s.queueARN(current.Queue) + `","maxReceiveCount":` + strconv.Itoa(current.MaxReceives) + `}`
-}
-
-func setRedrive(c *call, change *service.QueueChange, value string) error {
-	change.Extra[attributeRedrive] = value
-	if value == "" {
-		change.DeadLetter = new(service.DeadLetter)
-		return nil
-	}
-	policy, account, err := parseRedrive(value)
-	if err != nil {
-		return err
-	}
-	if account != c.caller.Account || !queueName.MatchString(policy.Queue) {
-		return invalidRedrive(value, "Dead letter target does not exist.")
-	}
-	change.DeadLetter = &policy
-	return nil
-}
-
-// parseRedrive reads a policy and the account of its target.
-func parseRedrive(value string) (policy service.DeadLetter, account string, err error) {
-	var redrive redrivePolicy
-	if !isObject(value) {
-		return policy, "", invalidRedrive(value, "Redrive policy is not a valid JSON map.")
-	}
-	decoder := json.NewDecoder(strings.NewReader(value))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&redrive); err != nil {
-		return policy, "", invalidRedrive(value, "Only following attributes are supported: [deadLetterTargetArn, maxReceiveCount], a string and a number.")
-	}
-	if redrive.TargetARN == "" {
-		return policy, "", invalidRedrive(value, "Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
-	}
-	policy.MaxReceives = defaultReceives
-	if count := redrive.MaxReceive.String(); count != "" {
-		policy.MaxReceives, err = strconv.Atoi(count)
-		if err != nil || policy.MaxReceives < 1 || policy.MaxReceives > service.MaxReceives {
-			return policy, "", invalidRedrive(value, "Invalid value for maxReceiveCount: "+shown(count)+", valid values are from 1 to 1000 both inclusive.")
-		}
-	}
-	account, policy.Queue, err = splitRedriveTarget(value, redrive.TargetARN)
-	return policy, account, err
-}
-
-func splitRedriveTarget(value, arn string) (account, queue string, err error) {
-	account, queue, ok := splitARN(arn)
-	if !ok {
-		return "", "", invalidRedrive(value, "Invalid value for deadLetterTargetArn.")
-	}
-	return account, queue, nil
-}
-
-// canonicalRedrive returns what a policy means: its target's name and its count.
-func canonicalRedrive(value string) string {
-	policy, account, err := parseRedrive(value)
-	if err != nil {
-		return value
-	}
-	return account + "/" + policy.Queue + " " + strconv.Itoa(policy.MaxReceives)
-}
-
-func invalidRedrive(value, reason string) *apiError {
-	return invalidValue(value, attributeRedrive, reason)
-}
-
-// setRedriveAllow keeps a policy on which queues may use this one as their
-// dead-letter queue.
-func setRedriveAllow(_ *call, change *service.QueueChange, value string) error {
-	change.Extra[attributeRedriveAllow] = value
-	if value == "" {
-		return nil
-	}
-	var policy struct {
-		Permission string   `json:"redrivePermission"`
-		SourceARNs []string `json:"sourceQueueArns"`
-	}
-	decoder := json.NewDecoder(strings.NewReader(value))
-	decoder.DisallowUnknownFields()
-	if !isObject(value) || decoder.Decode(&policy) != nil {
-		return invalidAttribute(attributeRedriveAllow)
-	}
-	switch policy.Permission {
-	case "", "allowAll", "denyAll":
-		if policy.SourceARNs != nil {
-			return invalidAttribute(attributeRedriveAllow)
-		}
-	case "byQueue":
-		if len(policy.SourceARNs) < 1 || len(policy.SourceARNs) > maxPolicySources {
-			return invalidAttribute(attributeRedriveAllow)
-		}
-	default:
-		return invalidAttribute(attributeRedriveAllow)
-	}
-	return nil
 }

@@ -1,82 +1,101 @@
 package sqs
 
 import (
-	"encoding/xml"
 	"net/http"
-	"strconv"
+	"strings"
 
 	"tusq/internal/telemetry"
+	"tusq/service"
 )
 
-// queryNamespace is the Query dialect's XML namespace.
-const queryNamespace = "http://queue.amazonaws.com/doc/2012-11-05/"
+// malformedInput is a form that cannot be read. What can be read and has a wrong
+// value is invalidParameterValue, as with JSON.
+var malformedInput = common("MalformedInputException", "MalformedInput", http.StatusBadRequest)
 
-// queryErrorResponse is an error in the Query dialect.
-type queryErrorResponse struct {
-	XMLName   xml.Name `xml:"ErrorResponse"`
-	Namespace string   `xml:"xmlns,attr"`
-	Error     struct {
-		Type    string
-		Code    string
-		Message string
-		Detail  string
-	}
-	RequestID string `xml:"RequestId"`
+// errNoAction is the answer to a request that names no action.
+var errNoAction = &apiError{
+	kind:    common("UnknownOperationException", "UnknownOperationException", http.StatusNotFound),
+	message: "The request names no action.",
 }
 
-// serveQuery tells clients of the Query dialect, in its own form, that only
-// AWS JSON is served.
-func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
-	if e := checkForm(r); e != nil {
-		writeQueryError(w, r, e)
-		return
+// namesQueue are the actions that SQS does not have at a queue's own URL, for
+// they name the queue themselves, or none.
+var namesQueue = map[string]bool{"CreateQueue": true, "GetQueueUrl": true, "ListQueues": true}
+
+// queryCodec is the AWS Query protocol: parameters in a form or in the URL's query
+// string, answers in XML. It does not look at the parameter Version, nor at those of
+// a presigned URL, which are no members of any action.
+type queryCodec struct{}
+
+func (queryCodec) read(r *http.Request) (asked, error) {
+	if err := checkQuery(r); err != nil {
+		return asked{}, err
 	}
-	name := r.Form.Get("Action")
-	if name == "" {
-		writeXML(w, http.StatusNotFound, []byte("<UnknownOperationException/>"))
-		return
+	parameters, err := readParameters(r)
+	if err != nil {
+		return asked{}, err
 	}
-	e := errorf(unsupportedOperation, "The Query protocol is not supported. Use AWS JSON 1.0.")
-	if _, known := actions[name]; known {
-		telemetry.SetAction(r.Context(), name)
-	} else {
-		e = errorf(invalidAction, "The action %s is not valid for this endpoint.", shown(name))
+	name, err := queryAction(parameters)
+	if err != nil {
+		return asked{}, err
 	}
-	writeQueryError(w, r, e)
+	action, err := findAction(name)
+	if err != nil {
+		return asked{}, err
+	}
+	if namesQueue[name] && strings.Trim(r.URL.Path, "/") != "" {
+		return asked{}, errorf(invalidAction, "The action %s is not valid for this endpoint.", name)
+	}
+	telemetry.SetAction(r.Context(), name)
+	input := action.input()
+	if err := decodeQuery(parameters, input); err != nil {
+		return asked{}, err
+	}
+	return asked{action, name, input}, nil
 }
 
-// checkForm parses the query string and, if there is one, the form body.
-func checkForm(r *http.Request) *apiError {
+// checkQuery refuses what is no request of the protocol.
+func checkQuery(r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet:
+		return checkSameSite(r)
+	case http.MethodPost:
+	default:
+		return errorf(methodNotAllowed, "Actions are requested by POST or GET.")
+	}
 	switch media := mediaType(r); media {
 	case "", "application/x-www-form-urlencoded":
 	default:
-		return errorf(unsupportedMediaType, "The Content-Type %s is not supported. Use %s.", shown(media), jsonType)
+		return errorf(unsupportedMediaType, "The Content-Type %s is not supported. Use %s or application/x-www-form-urlencoded.",
+			shown(media), jsonType)
 	}
-	if err := checkEncoding(r); err != nil {
-		return asError(r.Context(), err)
-	}
-	if err := r.ParseForm(); err != nil {
-		return asError(r.Context(), bodyError(err))
-	}
-	return nil
+	return checkEncoding(r)
 }
 
-func writeQueryError(w http.ResponseWriter, r *http.Request, e *apiError) {
-	response := queryErrorResponse{Namespace: queryNamespace, RequestID: telemetry.RequestID(r.Context())}
-	response.Error.Type, response.Error.Code, response.Error.Message = e.fault(), e.code, e.message
-	body, err := xml.Marshal(response)
-	if err != nil {
-		telemetry.SetError(r.Context(), err)
-		w.WriteHeader(http.StatusInternalServerError)
-		return
+// checkSameSite refuses what a browser asks for on behalf of another site's page.
+// The router's protection lets every GET pass, but here a GET can delete a queue.
+func checkSameSite(r *http.Request) error {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return nil
 	}
-	setRetryAfter(w, e)
-	writeXML(w, e.status, body)
+	return service.Errorf(service.CodeInvalidRequest, "A browser sent this for a page of another site.")
 }
 
-func writeXML(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "text/xml")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+// queryAction returns the action's name.
+func queryAction(parameters []parameter) (string, error) {
+	name := ""
+	for _, p := range parameters {
+		if p.name != "Action" {
+			continue
+		}
+		if name != "" && p.value != name {
+			return "", twice("Action")
+		}
+		name = p.value
+	}
+	if name == "" {
+		return "", errNoAction
+	}
+	return name, nil
 }

@@ -32,9 +32,7 @@ func (c *call) getQueueAttributes(ctx context.Context, in *getQueueAttributesInp
 	}
 	attributes := make(map[string]string, len(wanted))
 	for _, name := range wanted {
-		if attribute := queueAttributes[name]; attribute.get != nil {
-			attributes[name] = attribute.get(s)
-		}
+		attributes[name] = queueAttributes[name].get(s)
 	}
 	maps.DeleteFunc(attributes, func(_, value string) bool { return value == "" })
 	return &getQueueAttributesOutput{attributes}, nil
@@ -62,29 +60,30 @@ func (c *call) setQueueAttributes(ctx context.Context, in *setQueueAttributesInp
 		return nil, missing("Attributes")
 	}
 	var change service.QueueChange
-	if err := c.parseQueueAttributes(in.Attributes, &change); err != nil {
+	e := &edit{call: c, queue: name, change: &change}
+	if err := e.parse(ctx, in.Attributes); err != nil {
 		return nil, err
 	}
 	_, err = c.svc.UpdateQueue(ctx, c.caller, name, change)
 	return nil, queueFailure(in.Attributes, err)
 }
 
-// parseQueueAttributes notes in change what the attributes set.
-func (c *call) parseQueueAttributes(attributes map[string]string, change *service.QueueChange) error {
+// parse notes in the change what the attributes set.
+func (e *edit) parse(ctx context.Context, attributes map[string]string) error {
 	if attributes[attributeKMSKey] != "" && strings.EqualFold(attributes[attributeManagedSSE], "true") {
 		return errorf(invalidAttributeName, "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.")
 	}
-	change.Extra = make(map[string]string)
+	e.change.Extra = make(map[string]string)
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		attribute := queueAttributes[name]
 		if attribute.set == nil {
 			return unknownAttribute(name)
 		}
-		if err := attribute.set(c, change, attributes[name]); err != nil {
+		if err := attribute.set(e, attributes[name]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return e.checkRedriveAllowed(ctx)
 }
 
 // unknownAttribute says that an attribute cannot be asked for or set.

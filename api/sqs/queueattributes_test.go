@@ -80,7 +80,7 @@ func TestAttributesComeBackAsSet(t *testing.T) {
 		"MessageRetentionPeriod": "60", "ReceiveMessageWaitTimeSeconds": "20",
 		"Policy":                       `{ "Version":"2012-10-17", "Statement":[{"Effect":"Allow","Principal":"*"}] }`,
 		"RedrivePolicy":                `{"maxReceiveCount" : "7", "deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead"}`,
-		"RedriveAllowPolicy":           `{"redrivePermission":"byQueue","sourceQueueArns":["arn:aws:sqs:us-east-1:000000000000:x"]}`,
+		"RedriveAllowPolicy":           `{"redrivePermission":"byQueue", "sourceQueueArns":["arn:aws:sqs:us-east-1:000000000000:x"]}`,
 		"KmsMasterKeyId":               "alias/aws/sqs",
 		"KmsDataKeyReusePeriodSeconds": "86400",
 		"SqsManagedSseEnabled":         "false",
@@ -163,6 +163,17 @@ func badRedrive(value, reason string) refused {
 		"Value "+value+" for parameter RedrivePolicy is invalid. Reason: "+reason)
 }
 
+func badAllow(value string) refused {
+	test := badValue("RedriveAllowPolicy", value)
+	test.message += " Reason: Amazon SQS can't create the redrive allow policy, as it’s in an unsupported format."
+	return test
+}
+
+func badSources(value, reason string) refused {
+	return invalid(value, "", input("QueueUrl", "jobs", map[string]string{"RedriveAllowPolicy": value}),
+		"Value "+value+" for parameter RedriveAllowPolicy is invalid. Reason: Amazon SQS can't create the redrive allow policy. "+reason)
+}
+
 // refusedAttributes are refused at the creation of a queue and afterwards.
 func refusedAttributes() []refused {
 	target := func(arn, count string) string {
@@ -170,6 +181,8 @@ func refusedAttributes() []refused {
 	}
 	const dead = "arn:aws:sqs:eu-test-1:000000000000:dead"
 	const count = ", valid values are from 1 to 1000 both inclusive."
+	const byQueue = "To specify one or more source queue ARNs, you must set redrivePermission to byQueue."
+	const noSources = "When you specify the byQueue permission type, you must also specify one or more sourceQueueArns values."
 	return []refused{
 		badValue("VisibilityTimeout", "-1"), badValue("VisibilityTimeout", "43201"), badValue("VisibilityTimeout", ""),
 		badValue("VisibilityTimeout", "030"), badValue("VisibilityTimeout", "+30"), badValue("VisibilityTimeout", "3e1"),
@@ -178,9 +191,12 @@ func refusedAttributes() []refused {
 		badValue("ReceiveMessageWaitTimeSeconds", "21"), badValue("MaximumMessageSize", "1023"), badValue("MaximumMessageSize", "1048577"),
 		badValue("Policy", "x"), badValue("Policy", "[]"), badValue("Policy", "null"), badValue("Policy", `{"a":"`+strings.Repeat("x", 8192)+`"}`),
 		badValue("SqsManagedSseEnabled", "yes"), badValue("KmsMasterKeyId", "a\x00"), badValue("KmsDataKeyReusePeriodSeconds", "59"),
-		badValue("RedriveAllowPolicy", "x"), badValue("RedriveAllowPolicy", `{"redrivePermission":"some"}`),
-		badValue("RedriveAllowPolicy", `{"redrivePermission":"byQueue"}`), badValue("RedriveAllowPolicy", `{"other":1}`),
-		badValue("RedriveAllowPolicy", `{"redrivePermission":"denyAll","sourceQueueArns":["a"]}`),
+		badValue("Policy", `{"Statement":[]} {}`), badValue("Policy", `{"Other":1}`), badValue("Policy", `{"Statement":1}`), badValue("Policy", `{"Statement":["x"]}`),
+		badAllow("x"), badAllow("[]"), badAllow("null"), badAllow(`{"redrivePermission":"some"}`), badAllow(`{"redrivePermission":1}`), badAllow(`{"other":1}`),
+		badAllow(`{"redrivePermission":"byQueue","sourceQueueArns":["x"]}`), badAllow(`{"redrivePermission":"byQueue","sourceQueueArns":"x"}`),
+		badSources(`{"redrivePermission":"byQueue"}`, noSources), badSources(`{"redrivePermission":"byQueue","sourceQueueArns":[]}`, noSources),
+		badSources(`{"redrivePermission":"byQueue","sourceQueueArns":[`+strings.Repeat(`"a",`, 10)+`"a"]}`, "The maximum number of source queue ARNs you can specify is 10."),
+		badSources(`{"redrivePermission":"denyAll","sourceQueueArns":["a"]}`, byQueue), badSources(`{"sourceQueueArns":["a"]}`, byQueue),
 		badName("Foobar", "Unknown Attribute Foobar."), badName("QueueArn", "Unknown Attribute QueueArn."), badName("All", "Unknown Attribute All."),
 		badName("ContentBasedDeduplication", "Unknown Attribute ContentBasedDeduplication."),
 		badName("DeduplicationScope", "You can specify the DeduplicationScope only when FifoQueue is set to true."),
@@ -195,10 +211,13 @@ func refusedAttributes() []refused {
 		badRedrive(target(dead, "0"), "Invalid value for maxReceiveCount: 0"+count),
 		badRedrive(target(dead, `"1001"`), "Invalid value for maxReceiveCount: 1001"+count),
 		badRedrive(target(dead, "1.5"), "Invalid value for maxReceiveCount: 1.5"+count),
-		badRedrive(target("dead", "1"), "Invalid value for deadLetterTargetArn."),
+		badRedrive(target("dead", "1"), "Dead-letter target ARN should be fully qualified ARN."),
 		badRedrive(target("arn:aws:sqs:eu-test-1:000000000000:nope", "1"), "Dead letter target does not exist."),
 		badRedrive(target("arn:aws:sqs:eu-test-1:111111111111:dead", "1"), "Dead letter target does not exist."),
-		badRedrive(target(dead+".fifo", "1"), "Dead letter target does not exist."),
+		badRedrive(target("arn:aws:sqs:eu-test-1:000000000000:a b", "1"), "Dead letter target does not exist."),
+		badRedrive(target(dead+".fifo", "1"), "Dead-letter queue must be same type of queue as the source.."),
+		badRedrive(target(dead, "1")+" {}", "Redrive policy is not a valid JSON map."),
+		badRedrive(target("arn:aws:sqs:eu-test-1:000000000000:closed", "1"), "The redrive allow policy of the dead-letter queue does not allow this source queue."),
 	}
 }
 
@@ -206,6 +225,7 @@ func TestAttributesRefuse(t *testing.T) {
 	s := newSetup(t)
 	s.must("CreateQueue", `{"QueueName":"jobs"}`)
 	s.must("CreateQueue", `{"QueueName":"dead"}`)
+	s.must("CreateQueue", input("QueueName", "closed", map[string]string{"RedriveAllowPolicy": `{"redrivePermission":"denyAll"}`}))
 	var tests []refused
 	for i, test := range refusedAttributes() {
 		test.action = "SetQueueAttributes"
@@ -214,10 +234,9 @@ func TestAttributesRefuse(t *testing.T) {
 		test.body = strings.Replace(test.body, `"QueueUrl":"jobs"`, `"QueueName":"new`+strconv.Itoa(i)+`"`, 1)
 		tests = append(tests, test)
 	}
-	s.runRefused(append(tests,
-		lacking("no attributes", "SetQueueAttributes", `{"QueueUrl":"jobs"}`, "Attributes"),
-		refused{"FIFO", "SetQueueAttributes", `{"QueueUrl":"jobs","Attributes":{"FifoQueue":"false"}}`, 400,
-			"InvalidAttributeName;Sender", "com.amazonaws.sqs#InvalidAttributeName", "Unknown Attribute FifoQueue."},
-	))
+	kind := badName("FifoQueue", "Unknown Attribute FifoQueue.")
+	kind.action = "SetQueueAttributes"
+	tests = append(tests, kind, lacking("no attributes", "SetQueueAttributes", `{"QueueUrl":"jobs"}`, "Attributes"))
+	s.unchanged("jobs", func() { s.runRefused(tests) })
 	checkBody(t, s.must("ListQueues", `{"QueueNamePrefix":"new"}`), `{}`)
 }

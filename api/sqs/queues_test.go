@@ -42,16 +42,24 @@ func TestQueueActionsRefuse(t *testing.T) {
 		return refused{name, action, body, 400, "AWS.SimpleQueueService.NonExistentQueue;Sender",
 			"com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist."}
 	}
-	fifo := func(name, body string) refused {
-		return refused{name, "CreateQueue", body, 400, "AWS.SimpleQueueService.UnsupportedOperation;Sender",
-			"com.amazonaws.sqs#UnsupportedOperation", "FIFO queues are not supported."}
+	fifo := func(name, queue, kind string) refused {
+		message := badName
+		if strings.EqualFold(kind, "true") {
+			message = "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length"
+		}
+		return invalid(name, "CreateQueue", `{"QueueName":"`+queue+`","Attributes":{"FifoQueue":"`+kind+`"}}`, message)
 	}
 	s.runRefused([]refused{
 		lacking("create without a name", "CreateQueue", `{}`, "QueueName"),
 		invalid("create with a bad name", "CreateQueue", `{"QueueName":"a.b"}`, badName),
 		invalid("create with a long name", "CreateQueue", `{"QueueName":"`+strings.Repeat("a", 81)+`"}`, badName),
-		fifo("create a FIFO queue", `{"QueueName":"a.fifo"}`),
-		fifo("create by attribute", `{"QueueName":"a","Attributes":{"FifoQueue":"true"}}`),
+		invalid("create by the suffix alone", "CreateQueue", `{"QueueName":"a.fifo"}`, badName),
+		fifo("create a standard queue with the suffix", "a.fifo", "false"),
+		fifo("create FIFO without the suffix", "a", "True"),
+		fifo("create FIFO with another suffix", "a.FIFO", "true"),
+		fifo("create FIFO with a bad name", "a.b.fifo", "true"),
+		fifo("create FIFO with the suffix alone", ".fifo", "true"),
+		fifo("create FIFO with a long name", strings.Repeat("a", 76)+".fifo", "true"),
 		{"create with another value", "CreateQueue", `{"QueueName":"jobs","Attributes":{"DelaySeconds":"5"}}`, 400,
 			"QueueAlreadyExists;Sender", "com.amazonaws.sqs#QueueNameExists",
 			"A queue already exists with the same name and a different value for attribute DelaySeconds"},

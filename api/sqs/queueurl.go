@@ -9,8 +9,8 @@ import (
 	"tusq/internal/telemetry"
 )
 
-// queueName is what a queue can be called.
-var queueName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+// queueName is what a queue can be called: a FIFO queue's name ends with .fifo.
+var queueName = regexp.MustCompile(`^([A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$`)
 
 // baseURL returns the part of queue URLs that comes before the account. It is
 // the same on all replicas: configured, or what the client itself has called.

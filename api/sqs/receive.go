@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -10,8 +11,9 @@ import (
 )
 
 const (
-	maxReceive = 10               // messages of one receive
-	maxWait    = 20 * time.Second // of one receive
+	maxReceive     = 10               // messages of one receive
+	maxWait        = 20 * time.Second // of one receive
+	strictInFlight = 120_000          // messages in flight in a standard queue, as Amazon limits them
 )
 
 func (c *call) receiveMessage(ctx context.Context, in *receiveMessageInput) (*receiveMessageOutput, error) {
@@ -22,6 +24,9 @@ func (c *call) receiveMessage(ctx context.Context, in *receiveMessageInput) (*re
 	receive, err := parseReceive(in)
 	if err != nil {
 		return nil, err
+	}
+	if c.strict {
+		receive.MaxInFlight = strictInFlight
 	}
 	received, err := c.svc.ReceiveMessages(ctx, c.caller, queue, receive)
 	if err != nil {
@@ -40,8 +45,8 @@ func (c *call) receiveMessage(ctx context.Context, in *receiveMessageInput) (*re
 	return out, nil
 }
 
-// parseReceive checks SQS's limits, which are tighter than the service's. The
-// attempt id has no use for a standard queue, where a receive has no order to keep.
+// parseReceive checks SQS's limits, which are tighter than the service's. A standard
+// queue takes no notice of an attempt id: its receives have no order to keep.
 func parseReceive(in *receiveMessageInput) (service.ReceiveMessages, error) {
 	receive := service.ReceiveMessages{Max: 1}
 	if n := in.MaxNumberOfMessages; n != nil {
@@ -66,6 +71,7 @@ func parseReceive(in *receiveMessageInput) (service.ReceiveMessages, error) {
 		if err := checkToken("ReceiveRequestAttemptId", *id); err != nil {
 			return receive, err
 		}
+		receive.AttemptID = *id
 	}
 	return receive, nil
 }
@@ -102,6 +108,12 @@ func (c *call) systemAttributes(m service.Message, wanted []string) map[string]s
 	if m.GroupID != "" {
 		all["MessageGroupId"] = m.GroupID
 	}
+	if m.DeduplicationID != "" {
+		all["MessageDeduplicationId"] = m.DeduplicationID
+	}
+	if m.Sequence != 0 {
+		all["SequenceNumber"] = sequenceNumber(m.Sequence)
+	}
 	if m.TraceHeader != "" {
 		all[attributeTrace] = m.TraceHeader
 	}
@@ -119,5 +131,8 @@ func (c *call) systemAttributes(m service.Message, wanted []string) map[string]s
 	}
 	return attributes
 }
+
+// sequenceNumber returns a number in Amazon's form, of which clients compare the texts.
+func sequenceNumber(n int64) string { return fmt.Sprintf("%020d", n) }
 
 func milliseconds(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

@@ -49,7 +49,10 @@ func TestReceiveRefuses(t *testing.T) {
 	add("VisibilityTimeout", "-1", "Must be >= 0 and <= 43200, if provided.")
 	add("VisibilityTimeout", "43201", "Must be >= 0 and <= 43200, if provided.")
 	add("ReceiveRequestAttemptId", `"a b"`, "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
-	s.runRefused(tests)
+	add("ReceiveRequestAttemptId", `""`, "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	add("ReceiveRequestAttemptId", `"`+strings.Repeat("a", 129)+`"`, "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	s.must("SendMessage", `{"QueueUrl":"jobs","MessageBody":"b"}`)
+	s.unchanged("jobs", func() { s.runRefused(tests) })
 }
 
 // A message that was received too often is found in the dead-letter queue, with

@@ -2,16 +2,36 @@ package sqs
 
 import (
 	"context"
-	"regexp"
-	"time"
+	"net/http"
 
 	"tusq/service"
 )
 
 const sendEntryType = "SendMessageBatchRequestEntry"
 
-// messageToken is what group and deduplication ids are made of.
-var messageToken = regexp.MustCompile("^[A-Za-z0-9!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~]{1,128}$")
+// errNoDeduplication is the answer to messages of a FIFO queue whose repetition could not
+// be told.
+var errNoDeduplication = &apiError{
+	kind:    invalidParameterValue,
+	message: "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+}
+
+// invocationID returns the name that an SDK gives to a call and to its retries; "" where it
+// gives none, or one that is none of an SDK's.
+func invocationID(r *http.Request) string {
+	if id := r.Header.Get("Amz-Sdk-Invocation-Id"); len(id) <= service.MaxCallKey {
+		return id
+	}
+	return ""
+}
+
+// send sends messages once, however often the SDK tries.
+func (c *call) send(ctx context.Context, queue string, messages []service.SendMessage) ([]service.Sent, error) {
+	return c.svc.SendMessages(ctx, c.caller, queue, service.SendMessages{
+		Messages: messages,
+		Key:      service.CallKey{ID: c.invocation},
+	})
+}
 
 func (c *call) sendMessage(ctx context.Context, in *sendMessageInput) (*sent, error) {
 	queue, err := c.queue(ctx, in.QueueUrl)
@@ -21,21 +41,21 @@ func (c *call) sendMessage(ctx context.Context, in *sendMessageInput) (*sent, er
 	if in.MessageBody == "" {
 		return nil, missing("MessageBody")
 	}
-	parsed, refused := c.parseMessage(in.outgoing)
+	if service.IsFIFO(queue) && in.MessageGroupId == nil {
+		return nil, c.unlessGone(ctx, queue, missing("MessageGroupId"))
+	}
+	parsed, refused := c.parseMessage(in.outgoing, service.IsFIFO(queue))
 	if refused != nil {
 		return nil, refused
 	}
-	results, err := c.svc.SendMessages(ctx, c.caller, queue, service.SendMessages{Messages: []service.SendMessage{parsed}})
-	if err == nil {
-		err = results[0].Err
-	}
-	if service.ErrorCode(err) == service.CodeMessageTooLarge {
-		return nil, c.tooLarge(ctx, queue, "One or more parameters are invalid.")
-	}
+	results, err := c.send(ctx, queue, []service.SendMessage{parsed})
 	if err != nil {
 		return nil, err
 	}
-	answer := sentAnswer(results[0].ID, in.outgoing, parsed)
+	if err := results[0].Err; err != nil {
+		return nil, c.sendFailure(ctx, queue, "One or more parameters are invalid.", err)
+	}
+	answer := sentAnswer(results[0], in.outgoing, parsed)
 	return &answer, nil
 }
 
@@ -44,14 +64,14 @@ func (c *call) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSendBatch(in.Entries); err != nil {
+	if err := c.checkSendBatch(ctx, queue, in.Entries); err != nil {
 		return nil, err
 	}
 	out := new(sendMessageBatchOutput)
 	var messages []service.SendMessage
 	var entries []sendMessageBatchEntry // of the messages
 	for _, entry := range in.Entries {
-		message, refused := c.parseMessage(entry.outgoing)
+		message, refused := c.parseMessage(entry.outgoing, service.IsFIFO(queue))
 		if refused != nil {
 			out.Failed = append(out.Failed, failed(entry.Id, refused))
 			continue
@@ -62,22 +82,26 @@ func (c *call) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) 
 		_, err := c.svc.GetQueue(ctx, c.caller, queue)
 		return out, err
 	}
-	results, err := c.svc.SendMessages(ctx, c.caller, queue, service.SendMessages{Messages: messages})
+	results, err := c.send(ctx, queue, messages)
 	if err != nil {
 		return nil, err
 	}
 	for i, result := range results {
 		if result.Err == nil {
-			out.Successful = append(out.Successful, sentEntry{entries[i].Id, sentAnswer(result.ID, entries[i].outgoing, messages[i])})
+			out.Successful = append(out.Successful, sentEntry{entries[i].Id, sentAnswer(result, entries[i].outgoing, messages[i])})
 			continue
 		}
-		out.Failed = append(out.Failed, failed(entries[i].Id, c.sendFailure(ctx, queue, result.Err)))
+		failure := c.sendFailure(ctx, queue, "One or more parameters cannot be validated.", result.Err)
+		if failure == errNoDeduplication {
+			return nil, failure // of all: checkSendBatch has seen that no entry has an id
+		}
+		out.Failed = append(out.Failed, failed(entries[i].Id, failure))
 	}
 	return out, nil
 }
 
 // checkSendBatch checks what fails a batch as a whole.
-func checkSendBatch(entries []sendMessageBatchEntry) error {
+func (c *call) checkSendBatch(ctx context.Context, queue string, entries []sendMessageBatchEntry) error {
 	err := checkEntries(sendEntryType, ids(entries, func(e sendMessageBatchEntry) string { return e.Id }))
 	if err != nil {
 		return err
@@ -85,7 +109,7 @@ func checkSendBatch(entries []sendMessageBatchEntry) error {
 	total := 0
 	for i, entry := range entries {
 		if entry.MessageBody == "" {
-			return missingEntry(sendEntryType, i, "MessageBody")
+			return c.unlessGone(ctx, queue, missingEntry(sendEntryType, i, "MessageBody"))
 		}
 		total += entry.size()
 	}
@@ -93,72 +117,51 @@ func checkSendBatch(entries []sendMessageBatchEntry) error {
 		return errorf(batchRequestTooLong,
 			"Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxBatchBytes, total)
 	}
+	if service.IsFIFO(queue) {
+		return c.checkFIFOBatch(ctx, queue, entries)
+	}
 	return nil
 }
 
-// size counts a message as SQS does: body, and names, types and values of attributes.
-func (o outgoing) size() int {
-	size := len(o.MessageBody)
-	for name, value := range o.MessageAttributes {
-		size += len(name) + len(value.DataType) + len(value.BinaryValue)
-		if value.StringValue != nil {
-			size += len(*value.StringValue)
+// checkFIFOBatch checks that each entry has the ids that a FIFO queue wants. Only a batch
+// in which some have a deduplication id and others have none needs a look at the queue:
+// where none has one, the send itself tells.
+func (c *call) checkFIFOBatch(ctx context.Context, queue string, entries []sendMessageBatchEntry) error {
+	without := 0
+	for _, entry := range entries {
+		if entry.MessageGroupId == nil {
+			return c.unlessGone(ctx, queue, errorf(invalidParameterValue, "The request must contain the parameter MessageGroupId."))
+		}
+		if entry.MessageDeduplicationId == nil {
+			without++
 		}
 	}
-	return size
-}
-
-// parseMessage returns a message as the service takes it, or why SQS refuses it.
-func (c *call) parseMessage(o outgoing) (service.SendMessage, *apiError) {
-	message := service.SendMessage{Body: o.MessageBody}
-	if o.DelaySeconds != nil {
-		if *o.DelaySeconds < 0 || *o.DelaySeconds > int(service.MaxDelay/time.Second) {
-			return message, invalidValue(*o.DelaySeconds, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
-		}
-		message.Delay = new(seconds(*o.DelaySeconds))
-	}
-	if o.MessageGroupId != nil {
-		if err := checkToken("MessageGroupId", *o.MessageGroupId); err != nil {
-			return message, err
-		}
-		message.GroupID = *o.MessageGroupId
-	}
-	if o.MessageDeduplicationId != nil {
-		return message, refuseDeduplication(*o.MessageDeduplicationId)
-	}
-	var err *apiError
-	if message.Attributes, err = parseAttributes(o.MessageAttributes); err != nil {
-		return message, err
-	}
-	message.TraceHeader, err = parseSystemAttributes(o.MessageSystemAttributes)
-	if err == nil && message.TraceHeader == "" {
-		message.TraceHeader = c.trace
-	}
-	return message, err
-}
-
-// refuseDeduplication says what is wrong with a deduplication id: at least that
-// a standard queue takes none.
-func refuseDeduplication(id string) *apiError {
-	if err := checkToken("MessageDeduplicationId", id); err != nil {
-		return err
-	}
-	return invalidValue(id, "MessageDeduplicationId", "The request includes a parameter that is not valid for this queue type.")
-}
-
-func checkToken(parameter, value string) *apiError {
-	if messageToken.MatchString(value) {
+	if without == 0 || without == len(entries) {
 		return nil
 	}
-	return invalidValue(value, parameter, parameter+" can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	found, err := c.svc.GetQueue(ctx, c.caller, queue)
+	if err == nil && !found.Settings.ContentDeduplication {
+		return errNoDeduplication
+	}
+	return err
 }
 
-func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+// unlessGone returns what a queue refuses, or that it does not exist.
+func (c *call) unlessGone(ctx context.Context, queue string, refused *apiError) error {
+	if _, err := c.svc.GetQueue(ctx, c.caller, queue); err != nil {
+		return err
+	}
+	return refused
+}
 
-// sendFailure says why one message of a batch was not sent.
-func (c *call) sendFailure(ctx context.Context, queue string, err error) *apiError {
-	if service.ErrorCode(err) == service.CodeMessageTooLarge {
-		err = c.tooLarge(ctx, queue, "One or more parameters cannot be validated.")
+// sendFailure says why a message was not sent. The text begins what is said of one that is
+// too long.
+func (c *call) sendFailure(ctx context.Context, queue, text string, err error) *apiError {
+	switch {
+	case service.ErrorCode(err) == service.CodeMessageTooLarge:
+		err = c.tooLarge(ctx, queue, text)
+	case service.ErrorField(err) == "deduplication_id":
+		return errNoDeduplication
 	}
 	return asError(ctx, err)
 }
@@ -174,9 +177,9 @@ func (c *call) tooLarge(ctx context.Context, queue, text string) error {
 
 // sentAnswer tells the sender what was stored, for it to compare. A trace header
 // that came with the request, and not with the message, has no checksum.
-func sentAnswer(id string, o outgoing, message service.SendMessage) sent {
+func sentAnswer(result service.Sent, o outgoing, message service.SendMessage) sent {
 	answer := sent{
-		MessageId:              id,
+		MessageId:              result.ID,
 		MD5OfMessageBody:       bodyMD5(message.Body),
 		MD5OfMessageAttributes: attributesMD5(message.Attributes),
 	}
@@ -184,6 +187,9 @@ func sentAnswer(id string, o outgoing, message service.SendMessage) sent {
 		answer.MD5OfMessageSystemAttributes = attributesMD5(map[string]service.Attribute{
 			attributeTrace: {Type: "String", Value: message.TraceHeader},
 		})
+	}
+	if result.Sequence != 0 {
+		answer.SequenceNumber = sequenceNumber(result.Sequence)
 	}
 	return answer
 }

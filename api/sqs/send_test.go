@@ -35,9 +35,13 @@ func TestSendRefuses(t *testing.T) {
 	send := func(rest string) string { return `{"QueueUrl":"jobs","MessageBody":"b",` + rest + `}` }
 	attribute := func(name, value string) string { return send(`"MessageAttributes":{"` + name + `":` + value + `}`) }
 	const token = "can only include alphanumeric and punctuation characters. 1 to 128 in length."
+	const reserved = "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use. " +
+		"Additionally, they cannot start or end with '.'."
+	const badName = "An attribute's name has 1 to 256 letters, digits and _ - . characters."
 	contents := func(name, body, message string) refused {
 		return refused{name, "SendMessage", body, 400, "InvalidMessageContents;Sender", "com.amazonaws.sqs#InvalidMessageContents", message}
 	}
+	before := s.state("jobs")
 	s.runRefused([]refused{
 		lacking("no body", "SendMessage", `{"QueueUrl":"jobs"}`, "MessageBody"),
 		lacking("empty body", "SendMessage", `{"QueueUrl":"jobs","MessageBody":""}`, "MessageBody"),
@@ -66,8 +70,15 @@ func TestSendRefuses(t *testing.T) {
 			`The value of attribute "X" is not a number of at most 38 digits between 1e-128 and 1e126.`),
 		invalid("attribute of a long type", "SendMessage", attribute("X", `{"DataType":"String.`+strings.Repeat("x", 250)+`","StringValue":"v"}`),
 			`The type of attribute "X" is not valid.`),
-		invalid("attribute of Amazon's", "SendMessage", attribute("aws.x", `{"DataType":"String","StringValue":"v"}`),
-			"An attribute's name must not begin with AWS. or Amazon."),
+		invalid("attribute of Amazon's", "SendMessage", attribute("aws.x", `{"DataType":"String","StringValue":"v"}`), reserved),
+		invalid("attribute of Amazon's whole name", "SendMessage", attribute("AMAZON.x", `{"DataType":"String","StringValue":"v"}`), reserved),
+		invalid("attribute that begins with a period", "SendMessage", attribute(".x", `{"DataType":"String","StringValue":"v"}`), reserved),
+		invalid("attribute that ends with a period", "SendMessage", attribute("x.", `{"DataType":"String","StringValue":"v"}`), reserved),
+		invalid("attribute with two periods", "SendMessage", attribute("x..y", `{"DataType":"String","StringValue":"v"}`),
+			"An attribute's name must not begin or end with a period, or have two in a row."),
+		invalid("attribute without a name", "SendMessage", attribute("", `{"DataType":"String","StringValue":"v"}`), badName),
+		invalid("attribute with a space", "SendMessage", attribute("x y", `{"DataType":"String","StringValue":"v"}`), badName),
+		invalid("attribute with a long name", "SendMessage", attribute(strings.Repeat("ä", 257), `{"DataType":"String","StringValue":"v"}`), badName),
 		invalid("system attribute", "SendMessage", send(`"MessageSystemAttributes":{"SenderId":{"DataType":"String","StringValue":"v"}}`),
 			"Message system attribute name 'SenderId' is invalid. Only AWSTraceHeader can be sent."),
 		invalid("trace header of another type", "SendMessage", send(`"MessageSystemAttributes":{"AWSTraceHeader":{"DataType":"Number","StringValue":"1"}}`),
@@ -76,7 +87,70 @@ func TestSendRefuses(t *testing.T) {
 			"AWS.SimpleQueueService.UnsupportedOperation;Sender", "com.amazonaws.sqs#UnsupportedOperation",
 			"Message (user) attribute 'X' has a list of values, which is not supported."},
 	})
-	checkBody(t, s.receive("jobs", ``), `{}`)
+	if after := s.state("jobs"); after != before {
+		t.Errorf("the queue was changed from %s to %s", before, after)
+	}
+}
+
+// A message's size is that of its body and of its attributes' names, types and values.
+func TestSendSizes(t *testing.T) {
+	s := newSetup(t)
+	s.must("CreateQueue", `{"QueueName":"jobs","Attributes":{"MaximumMessageSize":"1024"}}`)
+	message := func(body int) string {
+		return `"MessageBody":"` + strings.Repeat("x", body) + `","MessageAttributes":{"ä":{"DataType":"Binary.l","BinaryValue":"AAAA"},"n":{"DataType":"Number","StringValue":"10"}},` +
+			`"MessageSystemAttributes":{"AWSTraceHeader":{"DataType":"String","StringValue":"Root=1"}}`
+	}
+	const attributes = len("ä"+"Binary.l"+"000") + len("n"+"Number"+"10")
+	s.must("SendMessage", `{"QueueUrl":"jobs",`+message(1024-attributes)+`}`)
+	s.must("SetQueueAttributes", `{"QueueUrl":"jobs","Attributes":{"MaximumMessageSize":"1048576"}}`)
+	batch := func(more int) string {
+		return `{"QueueUrl":"jobs","Entries":[{"Id":"a",` + message(1<<19-attributes) + `},{"Id":"b",` + message(1<<19-attributes+more) + `}]}`
+	}
+	s.must("SendMessageBatch", batch(0))
+	s.unchanged("jobs", func() {
+		s.runRefused([]refused{
+			{"batch", "SendMessageBatch", batch(1), 400, "AWS.SimpleQueueService.BatchRequestTooLong;Sender", "com.amazonaws.sqs#BatchRequestTooLong",
+				"Batch requests cannot be longer than 1048576 bytes. You have sent 1048577 bytes."},
+			invalid("message", "SendMessage", `{"QueueUrl":"jobs",`+message(1<<20-attributes+1)+`}`,
+				"One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes."),
+		})
+	})
+	s.must("SetQueueAttributes", `{"QueueUrl":"jobs","Attributes":{"MaximumMessageSize":"1024"}}`)
+	s.unchanged("jobs", func() {
+		s.runRefused([]refused{invalid("message", "SendMessage", `{"QueueUrl":"jobs",`+message(1024-attributes+1)+`}`,
+			"One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes.")})
+	})
+}
+
+// Each member of an entry fails that entry alone.
+func TestSendBatchEntries(t *testing.T) {
+	s := newSetup(t)
+	s.must("CreateQueue", `{"QueueName":"jobs"}`)
+	const token = " can only include alphanumeric and punctuation characters. 1 to 128 in length."
+	tests := []struct{ member, code, message string }{
+		{`"DelaySeconds":-1`, "InvalidParameterValue", "Value -1 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."},
+		{`"MessageGroupId":""`, "InvalidParameterValue", "Value  for parameter MessageGroupId is invalid. Reason: MessageGroupId" + token},
+		{`"MessageDeduplicationId":"a b"`, "InvalidParameterValue", "Value a b for parameter MessageDeduplicationId is invalid. Reason: MessageDeduplicationId" + token},
+		{`"MessageDeduplicationId":"d"`, "InvalidParameterValue",
+			"Value d for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type."},
+		{`"MessageAttributes":{"X":{"DataType":"String","StringValue":""}}`, "InvalidParameterValue",
+			"Message (user) attribute 'X' must contain a non-empty value of type 'String'."},
+		{`"MessageAttributes":{"X":{"DataType":"String","StringValue":"\u0001"}}`, "InvalidMessageContents",
+			"The character U+0001 at byte 0 is not allowed in a message."},
+		{`"MessageAttributes":{"X":{"DataType":"String","StringListValues":["v"]}}`, "AWS.SimpleQueueService.UnsupportedOperation",
+			"Message (user) attribute 'X' has a list of values, which is not supported."},
+		{`"MessageSystemAttributes":{"X":{"DataType":"String","StringValue":"v"}}`, "InvalidParameterValue",
+			"Message system attribute name 'X' is invalid. Only AWSTraceHeader can be sent."},
+	}
+	for _, test := range tests {
+		s.must("PurgeQueue", `{"QueueUrl":"jobs"}`)
+		checkBody(t, s.must("SendMessageBatch", `{"QueueUrl":"jobs","Entries":[{"Id":"good","MessageBody":"a"},{"Id":"bad","MessageBody":"b",`+test.member+`}]}`),
+			`{"Successful":[{"Id":"good","MessageId":"<uuid>","MD5OfMessageBody":"0cc175b9c0f1b6a831c399e269772661"}],`+
+				`"Failed":[{"Id":"bad","SenderFault":true,"Code":"`+test.code+`","Message":"`+test.message+`"}]}`)
+		if got := bodies(s.receive("jobs", `,"MaxNumberOfMessages":10`)); got != "a" {
+			t.Errorf("%s: received %q", test.member, got)
+		}
+	}
 }
 
 func TestSendBatch(t *testing.T) {

@@ -55,11 +55,14 @@ func (c *call) deleteMessageBatch(ctx context.Context, in *deleteMessageBatchInp
 }
 
 // deleteFailure returns what SQS makes of a deletion's result: it does not mind
-// an older receipt, nor that the message is gone.
+// an older receipt, nor that the message is gone. In a FIFO queue, where a message that
+// is visible again holds up its group, it minds.
 func deleteFailure(receipt string, err error) error {
 	switch service.ErrorCode(err) {
 	case service.CodeReceiptStale, service.CodeMessageNotFound:
 		return nil
+	case service.CodeReceiptExpired:
+		return invalidValue(receipt, "ReceiptHandle", "The receipt handle has expired.")
 	case service.CodeReceiptInvalid:
 		return invalidReceipt(receipt)
 	}
@@ -121,7 +124,7 @@ func (c *call) changeMessageVisibilityBatch(ctx context.Context, in *changeMessa
 		return nil, err
 	}
 	for i, result := range results {
-		out.add(ctx, extended[i], extendFailure(extends[i], result))
+		out.add(ctx, extended[i], extendEntryFailure(extends[i], result))
 	}
 	return out, nil
 }
@@ -129,7 +132,7 @@ func (c *call) changeMessageVisibilityBatch(ctx context.Context, in *changeMessa
 // extendFailure returns what SQS makes of a changed visibility's result.
 func extendFailure(extend service.ExtendVisibility, err error) error {
 	switch service.ErrorCode(err) {
-	case service.CodeReceiptStale, service.CodeMessageNotFound:
+	case service.CodeReceiptStale, service.CodeReceiptExpired, service.CodeMessageNotFound:
 		return invalidValue(extend.Receipt, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change.")
 	case service.CodeReceiptInvalid:
 		return invalidReceipt(extend.Receipt)
@@ -138,6 +141,16 @@ func extendFailure(extend service.ExtendVisibility, err error) error {
 			"Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")
 	}
 	return err
+}
+
+// extendEntryFailure is extendFailure for an entry of a batch, where SQS has another code
+// and text for messages that are gone. Go Cloud's driver relies on the code.
+func extendEntryFailure(extend service.ExtendVisibility, err error) error {
+	switch service.ErrorCode(err) {
+	case service.CodeReceiptStale, service.CodeReceiptExpired, service.CodeMessageNotFound:
+		return errorf(receiptHandleIsInvalid, "Message does not exist or is not available for visibility timeout change")
+	}
+	return extendFailure(extend, err)
 }
 
 func invalidReceipt(receipt string) error {

@@ -113,4 +113,21 @@ func TestChangeVisibility(t *testing.T) {
 		invalid("by an older receipt", "ChangeMessageVisibility", settle(receipt, `,"VisibilityTimeout":0`),
 			"Value "+receipt+" for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."),
 	})
+	s.run([]wireTest{
+		{"by an older receipt in a batch", "ChangeMessageVisibilityBatch", `{"QueueUrl":"jobs","Entries":[{"Id":"a","ReceiptHandle":"` + receipt + `","VisibilityTimeout":0}]}`,
+			`{"Failed":[{"Id":"a","SenderFault":true,"Code":"ReceiptHandleIsInvalid","Message":"Message does not exist or is not available for visibility timeout change"}]}`},
+	})
+}
+
+// A message stays invisible for twelve hours after its receive at most.
+func TestChangeVisibilityTotal(t *testing.T) {
+	s := newSetup(t)
+	s.must("CreateQueue", `{"QueueName":"jobs"}`)
+	receipt := s.sendAndReceive("jobs", `,"VisibilityTimeout":43200`)
+	s.travel(3600)
+	s.unchanged("jobs", func() {
+		s.runRefused([]refused{invalid("beyond", "ChangeMessageVisibility", settle(receipt, `,"VisibilityTimeout":43200`),
+			"Value 43200 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")})
+	})
+	s.must("ChangeMessageVisibility", settle(receipt, `,"VisibilityTimeout":39599`))
 }

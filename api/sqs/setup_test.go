@@ -1,6 +1,8 @@
 package sqs_test
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -9,8 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"tusq/api/auth"
 	"tusq/api/sqs"
+	"tusq/internal/pgtest"
 	"tusq/internal/telemetry"
 	"tusq/service"
 	"tusq/test/testservice"
@@ -29,21 +34,76 @@ func TestMain(m *testing.M) { testservice.Main(m) }
 
 // setup is a running service with the dialect before it.
 type setup struct {
-	t       *testing.T
-	svc     *service.Service
-	handler http.Handler
+	t        *testing.T
+	svc      *service.Service
+	database string // its URL
+	handler  http.Handler
 }
 
+// newSetup returns a service without Amazon's waits.
 func newSetup(t *testing.T) *setup {
 	t.Helper()
 	t.Parallel()
-	svc := testservice.New(t)
-	dialect := sqs.New(svc, sqs.Options{
+	database := pgtest.New(t)
+	s := &setup{t: t, svc: testservice.On(t, database, service.Options{}), database: database}
+	s.serve(false)
+	return s
+}
+
+// serve puts the dialect before the service.
+func (s *setup) serve(strict bool) {
+	s.handler = surrounded(sqs.New(s.svc, sqs.Options{
 		Region:    "eu-test-1",
 		PublicURL: publicURL + "/",
+		Strict:    strict,
 		Logger:    slog.New(slog.DiscardHandler),
-	})
-	return &setup{t: t, svc: svc, handler: surrounded(dialect)}
+	}))
+}
+
+// travel sets the database's clock to some seconds after the real time.
+func (s *setup) travel(seconds int) {
+	s.t.Helper()
+	s.exec(fmt.Sprintf(
+		`CREATE OR REPLACE FUNCTION tusq_now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT now() + interval '%d seconds' $$`, seconds))
+}
+
+// exec runs a statement on the database, for what no request can bring about in a test.
+func (s *setup) exec(statement string, args ...any) {
+	s.t.Helper()
+	conn, err := pgx.Connect(s.t.Context(), s.database)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.Exec(s.t.Context(), statement, args...); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// state is all that a queue shows of itself: attributes, tags and messages.
+func (s *setup) state(queue string) string {
+	s.t.Helper()
+	page, err := s.svc.PeekMessages(context.Background(), owner, queue, service.PeekMessages{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var text strings.Builder
+	text.WriteString(s.must("GetQueueAttributes", `{"QueueUrl":"`+queue+`","AttributeNames":["All"]}`))
+	text.WriteString(s.must("ListQueueTags", `{"QueueUrl":"`+queue+`"}`))
+	for _, m := range page.Messages {
+		fmt.Fprintf(&text, "\n%s %s %s %d %s", m.ID, m.Body, m.State, m.ReceiveCount, m.VisibleAt)
+	}
+	return text.String()
+}
+
+// unchanged runs something that must leave a queue as it is.
+func (s *setup) unchanged(queue string, run func()) {
+	s.t.Helper()
+	before := s.state(queue)
+	run()
+	if after := s.state(queue); after != before {
+		s.t.Errorf("the queue was changed\n from %s\n to   %s", before, after)
+	}
 }
 
 // surrounded puts before the dialect what the router does.
@@ -101,6 +161,7 @@ func receipts(answer string) []string {
 // holes are what an expected body leaves open.
 var holes = strings.NewReplacer(
 	`<uuid>`, `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`,
+	`<task>`, `[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`,
 	`<receipt>`, `[A-Za-z0-9_-]{40,}`,
 	`<seconds>`, `[0-9]{10}`,
 	`<millis>`, `[0-9]{13}`,

@@ -23,17 +23,23 @@ type refused struct {
 
 // queueActions are the actions on a queue with inputs that are right but for it.
 var queueActions = map[string]string{
+	"AddPermission":                `"Label":"l","AWSAccountIds":["111111111111"],"Actions":["*"]`,
 	"ChangeMessageVisibility":      `"ReceiptHandle":"r","VisibilityTimeout":0`,
 	"ChangeMessageVisibilityBatch": `"Entries":[{"Id":"a","ReceiptHandle":"r","VisibilityTimeout":0}]`,
 	"DeleteMessage":                `"ReceiptHandle":"r"`,
 	"DeleteMessageBatch":           `"Entries":[{"Id":"a","ReceiptHandle":"r"}]`,
 	"DeleteQueue":                  ``,
 	"GetQueueAttributes":           ``,
+	"ListDeadLetterSourceQueues":   ``,
+	"ListQueueTags":                ``,
 	"PurgeQueue":                   ``,
 	"ReceiveMessage":               ``,
+	"RemovePermission":             `"Label":"l"`,
 	"SendMessage":                  `"MessageBody":"b"`,
 	"SendMessageBatch":             `"Entries":[{"Id":"a","MessageBody":"b"}]`,
 	"SetQueueAttributes":           `"Attributes":{"DelaySeconds":"1"}`,
+	"TagQueue":                     `"Tags":{"k":"v"}`,
+	"UntagQueue":                   `"TagKeys":["k"]`,
 }
 
 func members(list ...string) string {
@@ -101,6 +107,7 @@ func (s *setup) runRefused(tests []refused) {
 			here.t = t
 			here.checkRefused(test.action, test.body, test.status, test.queryError,
 				`{"__type":"`+test.kind+`","message":`+strconv.Quote(test.message)+`}`)
+			here.checkFormRefused(t, test)
 		})
 	}
 }

@@ -43,6 +43,7 @@ type serveCmd struct {
 	Account    string        `help:"Account whose queues are served: 12 digits." env:"TUSQ_ACCOUNT" default:"000000000000" placeholder:"ID"`
 	Region     string        `help:"Region in the queues' ARNs." env:"TUSQ_REGION" default:"us-east-1" placeholder:"NAME"`
 	PublicURL  string        `help:"URL under which clients reach the service, for queue URLs. Absent: the request's own host." env:"TUSQ_PUBLIC_URL" placeholder:"URL"`
+	StrictAWS  bool          `name:"strict-aws" help:"Keep Amazon's waits for SQS clients: 60 seconds before a deleted queue's name is used again, and between two purges; and its limit of 120,000 messages in flight." env:"TUSQ_STRICT_AWS" default:"true" negatable:""`
 	DrainDelay time.Duration `help:"How long SIGTERM leaves a load balancer to notice that readiness fails." env:"TUSQ_DRAIN_DELAY" default:"1s"`
 	LogLevel   slog.Level    `help:"Least severe level to log: debug, info, warn or error." env:"TUSQ_LOG_LEVEL" default:"info" placeholder:"LEVEL"`
 	LogFormat  string        `help:"text or json." env:"TUSQ_LOG_FORMAT" enum:"text,json" default:"text"`
@@ -158,7 +159,7 @@ func (c *serveCmd) httpServer(svc *service.Service, log *slog.Logger) *http.Serv
 		Logger:  log,
 		Metrics: metrics,
 		Account: c.Account,
-		SQS:     sqs.New(svc, sqs.Options{Region: c.Region, PublicURL: c.PublicURL, Logger: log}),
+		SQS:     sqs.New(svc, sqs.Options{Region: c.Region, PublicURL: c.PublicURL, Strict: c.StrictAWS, Logger: log}),
 		Console: web.New(svc, web.Options{Logger: log}),
 	})
 	return &http.Server{

@@ -1,0 +1,90 @@
+package sqs
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// maxParameters bounds what a request makes the parser hold. A full batch has
+// about 400.
+const maxParameters = 10_000
+
+// maxPooled bounds the buffers that are kept for the next request, in bytes.
+const maxPooled = 1 << 16
+
+// parameter is one of a form's.
+type parameter struct {
+	name, value string
+}
+
+var formBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readParameters returns the parameters of the query string and of a POST's body,
+// in their order.
+func readParameters(r *http.Request) ([]parameter, error) {
+	parameters, err := parseForm(nil, r.URL.RawQuery)
+	if err != nil || r.Method != http.MethodPost {
+		return parameters, err
+	}
+	body, err := readForm(r)
+	if err != nil {
+		return nil, err
+	}
+	return parseForm(parameters, body)
+}
+
+func readForm(r *http.Request) (string, error) {
+	buffer := formBuffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buffer.Cap() <= maxPooled {
+			formBuffers.Put(buffer)
+		}
+	}()
+	buffer.Reset()
+	if _, err := buffer.ReadFrom(r.Body); err != nil {
+		return "", bodyError(err)
+	}
+	return buffer.String(), nil
+}
+
+// parseForm adds a form's parameters to a list.
+func parseForm(list []parameter, form string) ([]parameter, error) {
+	for form != "" {
+		var pair string
+		pair, form, _ = strings.Cut(form, "&")
+		if pair == "" {
+			continue
+		}
+		if len(list) == maxParameters {
+			return nil, errorf(malformedInput, "A request must not have more than %d parameters.", maxParameters)
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, badName := unescape(name)
+		if badName != nil {
+			return nil, badName
+		}
+		value, badValue := unescape(value)
+		if badValue != nil {
+			return nil, badValue
+		}
+		list = append(list, parameter{name, value})
+	}
+	return list, nil
+}
+
+// unescape undoes the escapes of a form. Like the JSON decoder it replaces each
+// byte that is not of valid UTF-8 by U+FFFD.
+func unescape(escaped string) (string, error) {
+	text, err := url.QueryUnescape(escaped)
+	if err != nil {
+		return "", &apiError{kind: malformedInput, message: "The request has an invalid % escape.", cause: err}
+	}
+	if !utf8.ValidString(text) {
+		text = string([]rune(text))
+	}
+	return text, nil
+}
