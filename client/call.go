@@ -27,6 +27,8 @@ type call struct {
 	query  url.Values
 	body   any           // nil: none
 	wait   time.Duration // that the server may take in addition
+	key    string        // for the server to know a repeat by
+	hasKey bool
 }
 
 // do makes the call, repeating it as the package's comment says, and decodes the
@@ -100,6 +102,9 @@ func (c *Client) request(ctx context.Context, call call, body []byte) (*http.Req
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if call.hasKey {
+		req.Header.Set("Idempotency-Key", call.key)
 	}
 	req.Header.Set("User-Agent", "tusq-go")
 	return req, nil

@@ -85,6 +85,54 @@ func TestRepeatsSendTheSameBody(t *testing.T) {
 	}
 }
 
+// The tries of a send have one key, and no two sends have the same.
+func TestRepeatedSendsHaveOneKey(t *testing.T) {
+	t.Parallel()
+	inUse := problemAnswer(409, "key_in_use")
+	server := &answers{play: []answer{
+		{status: 502}, inUse, {status: 201, body: `{"id":"1"}`}, {err: io.EOF}, {status: 200, body: `{"results":[{"id":"1"}]}`},
+	}}
+	c := setup(t, server)
+	if sent, err := c.Send(t.Context(), "q", SendMessage{Body: "b"}); err != nil || sent.ID != "1" {
+		t.Fatal(sent, err)
+	}
+	if _, err := c.SendMany(t.Context(), "q", []SendMessage{{Body: "b"}}); err != nil {
+		t.Fatal(err)
+	}
+	if k := server.keys; len(k) != 5 || k[0] == "" || k[0] != k[1] || k[0] != k[2] || k[3] == "" || k[3] == k[0] || k[3] != k[4] {
+		t.Errorf("the keys were %q", k)
+	}
+}
+
+// A key of the caller's goes with every try; without repeats there is none but that.
+func TestKeysOfSends(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		retry time.Duration
+		opts  []SendOption
+		want  string
+	}{
+		{0, nil, ""},
+		{0, []SendOption{WithIdempotencyKey("mine")}, "mine"},
+		{time.Second, []SendOption{WithIdempotencyKey("mine")}, "mine"},
+	} {
+		server := &answers{play: []answer{{status: 201, body: `{"id":"1","results":[{"id":"1"}]}`}}}
+		c := setup(t, server, WithRetry(test.retry))
+		if _, err := c.Send(t.Context(), "q", SendMessage{Body: "b"}, test.opts...); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.SendMany(t.Context(), "q", []SendMessage{{Body: "b"}}, test.opts...); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.GetQueue(t.Context(), "q"); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{test.want, test.want, ""}; !slices.Equal(server.keys, want) {
+			t.Errorf("the keys were %q, want %q", server.keys, want)
+		}
+	}
+}
+
 func TestNoRepeatsWithoutRetry(t *testing.T) {
 	t.Parallel()
 	server := &answers{play: []answer{{status: 503}}}
@@ -180,12 +228,12 @@ func TestRetryAfterIsReadInBothForms(t *testing.T) {
 
 func TestTemporary(t *testing.T) {
 	t.Parallel()
-	for _, e := range []Error{{Status: 429}, {Status: 502}, {Status: 503}, {Status: 504}, {Code: "unavailable"}, {Code: "overloaded"}} {
+	for _, e := range []Error{{Status: 429}, {Status: 502}, {Status: 503}, {Status: 504}, {Code: "unavailable"}, {Code: "overloaded"}, {Status: 409, Code: "key_in_use"}} {
 		if !e.Temporary() {
 			t.Errorf("%+v is not temporary", e)
 		}
 	}
-	for _, e := range []Error{{Status: 400}, {Status: 500}, {Status: 409, Code: "overloaded"}, {Code: "invalid_message"}, {}} {
+	for _, e := range []Error{{Status: 400}, {Status: 500}, {Status: 409, Code: "overloaded"}, {Code: "key_in_use"}, {Code: "invalid_message"}, {}} {
 		if e.Temporary() {
 			t.Errorf("%+v is temporary", e)
 		}

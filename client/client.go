@@ -1,7 +1,7 @@
 // Package client is the Go client of tusq's REST API.
 //
 //	c, err := client.New("http://127.0.0.1:9324")
-//	id, err := c.Send(ctx, "orders", client.SendMessage{Body: "hello"})
+//	sent, err := c.Send(ctx, "orders", client.SendMessage{Body: "hello"})
 //
 // A Client is safe for concurrent use, and should be shared: it keeps connections.
 //
@@ -13,12 +13,14 @@
 // within the call's time). [WithRetry] bounds or ends this. Where the first try was
 // carried out and only its answer was lost:
 //
-//   - Send and SendMany may store a message twice: delivery is at least once.
+//   - Send and SendMany store nothing twice: each call gives its tries one idempotency
+//     key. The server knows it for five minutes; see [WithRetry] and [WithIdempotencyKey].
 //   - Receive gets other messages; those of the lost answer come back when their
 //     visibility timeout ends.
 //   - Delete, Extend and their plurals have the same effect once more.
 //   - CreateQueue reports that the queue existed; DeleteQueue reports success;
-//     PurgeQueue counts what the last try deleted; UpdateQueue sets the same again.
+//     PurgeQueue counts what the last try deleted; UpdateQueue sets the same again;
+//     StartRedrive reports redrive_running and CancelRedrive perhaps redrive_ended.
 //   - All others only read.
 //
 // # Errors
@@ -64,7 +66,8 @@ func WithToken(token string) Option {
 	return func(c *Client) { c.token = token }
 }
 
-// WithRetry repeats calls for up to limit after their first failure. Zero: never.
+// WithRetry repeats calls for up to limit after their first failure. Zero: never. Over four
+// minutes, a repeated send may store its messages twice.
 func WithRetry(limit time.Duration) Option {
 	return func(c *Client) { c.retry = limit }
 }

@@ -16,6 +16,7 @@ import (
 type answers struct {
 	play     []answer
 	requests []asked
+	keys     []string // the requests' Idempotency-Key headers
 }
 
 type answer struct {
@@ -40,6 +41,7 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	now := a.play[min(len(a.requests), len(a.play)-1)]
 	a.requests = append(a.requests, asked)
+	a.keys = append(a.keys, strings.Join(r.Header.Values("Idempotency-Key"), ","))
 	if now.after > 0 {
 		select {
 		case <-time.After(now.after):
@@ -92,15 +94,21 @@ func TestNewRefusesWhatIsNoServerURL(t *testing.T) {
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC)
-	message := `{"id":"m1","receipt":"r1","body":"b","attributes":{"a":{"type":"String","value":"v"}},"group_id":"g","dead_letter_source":"d","state":"in_flight","receive_count":2,"sent_at":"2026-03-01T12:00:00.123Z","first_received_at":"2026-03-01T12:00:00.123Z","visible_at":"2026-03-01T12:00:00.123Z"}`
+	message := `{"id":"m1","receipt":"r1","body":"b","attributes":{"a":{"type":"String","value":"v"}},"group_id":"g","deduplication_id":"x","sequence":"9007199254740993","dead_letter_source":"d","state":"in_flight","receive_count":2,"sent_at":"2026-03-01T12:00:00.123Z","first_received_at":"2026-03-01T12:00:00.123Z","visible_at":"2026-03-01T12:00:00.123Z"}`
 	wantMessage := Message{
 		ID: "m1", Receipt: "r1", Body: "b", Attributes: map[string]Attribute{"a": {"String", "v"}}, GroupID: "g",
-		DeadLetterSource: "d", State: "in_flight", ReceiveCount: 2, SentAt: at, FirstReceivedAt: at, VisibleAt: at,
+		DeduplicationID: "x", Sequence: 9007199254740993, DeadLetterSource: "d", State: "in_flight", ReceiveCount: 2, SentAt: at, FirstReceivedAt: at, VisibleAt: at,
 	}
 	queue := `{"name":"q","visibility_timeout":1,"delay_seconds":2,"retention_seconds":3,"wait_seconds":4,"max_message_size":5,"dead_letter":{"queue":"d","max_receives":6},"tags":{"k":"v"},"created_at":"2026-03-01T12:00:00.123Z","updated_at":"2026-03-01T12:00:00.123Z"}`
 	wantQueue := Queue{
 		Name: "q", VisibilityTimeout: 1, DelaySeconds: 2, RetentionSeconds: 3, WaitSeconds: 4, MaxMessageSize: 5,
 		DeadLetter: &DeadLetter{"d", 6}, Tags: map[string]string{"k": "v"}, CreatedAt: at, UpdatedAt: at,
+	}
+	fifo := `{"name":"q.fifo","fifo":true,"content_deduplication":true,"deduplication_scope":"group"}`
+	wantFIFO := Queue{Name: "q.fifo", FIFO: true, ContentDeduplication: true, DeduplicationScope: "group"}
+	redrive := `{"id":"r1","source":"d","destination":"q","rate":5,"status":"failed","moved":1,"to_move":2,"failure":"f","started_at":"2026-03-01T12:00:00.123Z","ended_at":"2026-03-01T12:00:00.123Z"}`
+	wantRedrive := Redrive{
+		ID: "r1", Source: "d", Destination: "q", Rate: 5, Status: RedriveFailed, Moved: 1, ToMove: 2, Failure: "f", StartedAt: at, EndedAt: at,
 	}
 	stale := &Error{Code: "receipt_stale", Message: "m", Field: "f"}
 	results := `{"results":[{},{"error":{"code":"receipt_stale","detail":"m","field":"f"}}]}`
@@ -120,11 +128,21 @@ func TestRequests(t *testing.T) {
 			q, created, err := c.CreateQueue(t.Context(), CreateQueue{Name: "q"})
 			return []any{q, created}, err
 		}, "POST", "/v1/queues", `{"name":"q"}`, []any{wantQueue, false}},
+		"create of a FIFO queue": {201, fifo, func(c *Client) (any, error) {
+			q, created, err := c.CreateQueue(t.Context(), CreateQueue{Name: "q.fifo", DeduplicationScope: "group", Settings: Settings{ContentDeduplication: new(false)}})
+			return []any{q, created}, err
+		}, "POST", "/v1/queues", `{"name":"q.fifo","deduplication_scope":"group","content_deduplication":false}`, []any{wantFIFO, true}},
 		"get": {200, queue, func(c *Client) (any, error) { return c.GetQueue(t.Context(), "a b/c") },
 			"GET", "/v1/queues/a%20b%2Fc", "", wantQueue},
 		"list": {200, `{"queues":[` + queue + `],"cursor":"c2"}`, func(c *Client) (any, error) {
 			return c.ListQueues(t.Context(), ListQueues{Prefix: "p&", Limit: 7, Cursor: "c1"})
 		}, "GET", "/v1/queues?cursor=c1&limit=7&prefix=p%26", "", QueuePage{[]Queue{wantQueue}, "c2"}},
+		"list by dead-letter queue": {200, `{"queues":[]}`, func(c *Client) (any, error) {
+			return c.ListQueues(t.Context(), ListQueues{DeadLetter: "d&"})
+		}, "GET", "/v1/queues?dead_letter=d%26", "", QueuePage{Queues: []Queue{}}},
+		"update of a FIFO queue": {200, fifo, func(c *Client) (any, error) {
+			return c.UpdateQueue(t.Context(), "q.fifo", UpdateQueue{Settings: Settings{ContentDeduplication: new(true)}})
+		}, "PATCH", "/v1/queues/q.fifo", `{"content_deduplication":true}`, wantFIFO},
 		"update": {200, queue, func(c *Client) (any, error) {
 			return c.UpdateQueue(t.Context(), "q", UpdateQueue{Settings: Settings{WaitSeconds: new(3), DeadLetter: &DeadLetter{"d", 1}}})
 		}, "PATCH", "/v1/queues/q", `{"wait_seconds":3,"dead_letter":{"queue":"d","max_receives":1}}`, wantQueue},
@@ -143,16 +161,35 @@ func TestRequests(t *testing.T) {
 		}, "GET", "/v1/queues/q/stats", "", QueueStats{1, 2, 3, 6}},
 		"send": {201, `{"id":"m1"}`, func(c *Client) (any, error) {
 			return c.Send(t.Context(), "q", SendMessage{Body: "<&>", DelaySeconds: new(5), Attributes: map[string]Attribute{"a": {"Number", "1"}}, GroupID: "g"})
-		}, "POST", "/v1/queues/q/messages", `{"body":"<&>","delay_seconds":5,"attributes":{"a":{"type":"Number","value":"1"}},"group_id":"g"}`, "m1"},
-		"send many": {200, `{"results":[{"id":"m1"},{"error":{"code":"receipt_stale","detail":"m","field":"f"}}]}`, func(c *Client) (any, error) {
+		}, "POST", "/v1/queues/q/messages", `{"body":"<&>","delay_seconds":5,"attributes":{"a":{"type":"Number","value":"1"}},"group_id":"g"}`, Sent{ID: "m1"}},
+		"send to a FIFO queue": {201, `{"id":"m1","sequence":"9007199254740993"}`, func(c *Client) (any, error) {
+			return c.Send(t.Context(), "q.fifo", SendMessage{Body: "b", GroupID: "g", DeduplicationID: "x"})
+		}, "POST", "/v1/queues/q.fifo/messages", `{"body":"b","group_id":"g","deduplication_id":"x"}`, Sent{"m1", 9007199254740993}},
+		"send many": {200, `{"results":[{"id":"m1","sequence":"7"},{"error":{"code":"receipt_stale","detail":"m","field":"f"}}]}`, func(c *Client) (any, error) {
 			return c.SendMany(t.Context(), "q", []SendMessage{{Body: "1"}, {Body: "2"}})
-		}, "POST", "/v1/queues/q/messages", `{"messages":[{"body":"1"},{"body":"2"}]}`, []SendResult{{ID: "m1"}, {Err: stale}}},
+		}, "POST", "/v1/queues/q/messages", `{"messages":[{"body":"1"},{"body":"2"}]}`, []SendResult{{Sent: Sent{"m1", 7}}, {Err: stale}}},
 		"receive": {200, `{"messages":[` + message + `]}`, func(c *Client) (any, error) {
 			return c.Receive(t.Context(), "q", Receive{Max: 3, WaitSeconds: new(0), VisibilityTimeout: new(9)})
 		}, "POST", "/v1/queues/q/messages/receive", `{"max":3,"wait_seconds":0,"visibility_timeout":9}`, []Message{wantMessage}},
 		"receive by default": {200, `{"messages":[]}`, func(c *Client) (any, error) {
 			return c.Receive(t.Context(), "q", Receive{})
 		}, "POST", "/v1/queues/q/messages/receive", `{}`, []Message{}},
+		"receive again": {200, `{"messages":[]}`, func(c *Client) (any, error) {
+			return c.Receive(t.Context(), "q.fifo", Receive{AttemptID: "a"})
+		}, "POST", "/v1/queues/q.fifo/messages/receive", `{"attempt_id":"a"}`, []Message{}},
+		"start redrive": {202, redrive, func(c *Client) (any, error) {
+			return c.StartRedrive(t.Context(), "d", StartRedrive{Destination: "q", Rate: 5})
+		}, "POST", "/v1/queues/d/redrive", `{"destination":"q","rate":5}`, wantRedrive},
+		"start redrive to where it came from": {202, `{"id":"r1","status":"running"}`, func(c *Client) (any, error) {
+			return c.StartRedrive(t.Context(), "d", StartRedrive{})
+		}, "POST", "/v1/queues/d/redrive", `{}`, Redrive{ID: "r1", Status: RedriveRunning}},
+		"get redrive": {200, redrive, func(c *Client) (any, error) { return c.GetRedrive(t.Context(), "r/1") },
+			"GET", "/v1/redrives/r%2F1", "", wantRedrive},
+		"cancel redrive": {202, redrive, func(c *Client) (any, error) { return c.CancelRedrive(t.Context(), "r1") },
+			"DELETE", "/v1/redrives/r1", "", wantRedrive},
+		"list redrives": {200, `{"redrives":[` + redrive + `]}`, func(c *Client) (any, error) {
+			return c.ListRedrives(t.Context(), "d", 3)
+		}, "GET", "/v1/queues/d/redrives?limit=3", "", []Redrive{wantRedrive}},
 		"delete": {204, "", func(c *Client) (any, error) { return nil, c.Delete(t.Context(), "q", "r/1") },
 			"DELETE", "/v1/queues/q/messages/r%2F1", "", nil},
 		"delete many": {200, results, func(c *Client) (any, error) {
@@ -232,9 +269,10 @@ func TestTextThatIsNotUTF8IsNeverSent(t *testing.T) {
 	server := &answers{play: []answer{{status: 200, body: `{"results":[{"id":"m1"},{"id":"m3"}]}`}}}
 	c := setup(t, server)
 	for field, message := range map[string]SendMessage{
-		"body":       {Body: "a\xff"},
-		"group_id":   {GroupID: "\xc0\x80"},
-		"attributes": {Attributes: map[string]Attribute{"a": {"String", "\xed\xa0\x80"}}},
+		"body":             {Body: "a\xff"},
+		"group_id":         {GroupID: "\xc0\x80"},
+		"deduplication_id": {DeduplicationID: "\xff"},
+		"attributes":       {Attributes: map[string]Attribute{"a": {"String", "\xed\xa0\x80"}}},
 	} {
 		_, err := c.Send(t.Context(), "q", message)
 		var refusal *Error
@@ -281,6 +319,9 @@ func TestNamesThatWouldChangeTheRouteAreRefused(t *testing.T) {
 		}
 		if _, err := c.GetQueue(t.Context(), name); ErrorCode(err) != "invalid_queue_name" {
 			t.Errorf("queue %q: %v", name, err)
+		}
+		if _, err := c.GetRedrive(t.Context(), name); ErrorCode(err) != "redrive_not_found" {
+			t.Errorf("redrive %q: %v", name, err)
 		}
 		if err := c.Delete(t.Context(), "q", name); ErrorCode(err) != "receipt_invalid" {
 			t.Errorf("receipt %q: %v", name, err)

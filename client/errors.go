@@ -40,12 +40,15 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Temporary tells whether the same call may succeed later, unchanged.
+// Temporary tells whether the same call may succeed later, unchanged. That an earlier try
+// of it is still being carried out (key_in_use) is temporary.
 func (e *Error) Temporary() bool {
 	switch e.Status {
 	case http.StatusTooManyRequests, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
+	case http.StatusConflict:
+		return e.Code == "key_in_use"
 	case 0:
 		return e.Code == "unavailable" || e.Code == "overloaded"
 	}

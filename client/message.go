@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,12 +33,33 @@ type SendMessage struct {
 	Body         string               `json:"body"`                    // UTF-8; stored byte by byte
 	DelaySeconds *int                 `json:"delay_seconds,omitempty"` // until it becomes visible; nil: the queue's
 	Attributes   map[string]Attribute `json:"attributes,omitempty"`
-	GroupID      string               `json:"group_id,omitempty"`
+	GroupID      string               `json:"group_id,omitempty"` // whose messages stay in order, required, in a FIFO queue
+
+	// DeduplicationID, of a FIFO queue only, is accepted once in five minutes. Empty: made
+	// of the body, where the queue has ContentDeduplication.
+	DeduplicationID string `json:"deduplication_id,omitempty"`
 }
 
-// SendResult is the answer to one of many messages: Err, or the id that it got.
+// Sent is the answer to a message: of a duplicate, that of the message that was sent first.
+type Sent struct {
+	ID       string `json:"id"`
+	Sequence int64  `json:"sequence,string,omitempty"` // on a FIFO queue: increases within the message's group
+}
+
+// SendOption changes how a send is made.
+type SendOption func(*call)
+
+// WithIdempotencyKey names the send, so that another with the same key and the same
+// messages on the same queue within five minutes gets its answer and stores nothing. 1 to
+// 255 bytes, unique among the queue's sends. Without it each call makes a key of its own,
+// for its repeats.
+func WithIdempotencyKey(key string) SendOption {
+	return func(c *call) { c.key, c.hasKey = key, true }
+}
+
+// SendResult is the answer to one of many messages: Err, or what Sent has.
 type SendResult struct {
-	ID  string
+	Sent
 	Err error
 }
 
@@ -46,6 +68,11 @@ type Receive struct {
 	Max               int  `json:"max,omitempty"`                // 1 to MaxBatch; 0: 1
 	WaitSeconds       *int `json:"wait_seconds,omitempty"`       // for the first message, 0 to MaxWait; nil: the queue's
 	VisibilityTimeout *int `json:"visibility_timeout,omitempty"` // seconds; nil: the queue's
+
+	// AttemptID, of a FIFO queue only, makes a receive repeatable for five minutes: the same
+	// id gets the same messages, unless one was settled or became visible. Empty: the call's
+	// own repeats get others.
+	AttemptID string `json:"attempt_id,omitempty"`
 }
 
 // Message is a received or a peeked message.
@@ -55,6 +82,8 @@ type Message struct {
 	Body             string               `json:"body"`
 	Attributes       map[string]Attribute `json:"attributes,omitempty"`
 	GroupID          string               `json:"group_id,omitempty"`
+	DeduplicationID  string               `json:"deduplication_id,omitempty"`   // of a FIFO queue
+	Sequence         int64                `json:"sequence,string,omitempty"`    // of a FIFO queue: increases within the group
 	DeadLetterSource string               `json:"dead_letter_source,omitempty"` // the queue that it was moved from
 	State            string               `json:"state"`                        // visible, delayed or in_flight
 	ReceiveCount     int                  `json:"receive_count"`
@@ -85,8 +114,9 @@ type MessagePage struct {
 
 // result is the answer to one item of a batch.
 type result struct {
-	ID    string   `json:"id"`
-	Error *problem `json:"error"`
+	ID       string   `json:"id"`
+	Sequence int64    `json:"sequence,string"`
+	Error    *problem `json:"error"`
 }
 
 // sent reads the result as a sent message's. Nothing counts as stored without an id.
@@ -94,25 +124,37 @@ func (r result) sent() SendResult {
 	if r.Error == nil && r.ID == "" {
 		return SendResult{Err: badAnswerError{errors.New("a message got no id")}}
 	}
-	return SendResult{ID: r.ID, Err: r.Error.itemError()}
+	return SendResult{Sent: Sent{ID: r.ID, Sequence: r.Sequence}, Err: r.Error.itemError()}
 }
 
-// Send stores a message and returns its id. It is on disk then.
-func (c *Client) Send(ctx context.Context, queue string, message SendMessage) (id string, err error) {
+// sendCall is a call that stores messages. It has a key where it may be repeated.
+func (c *Client) sendCall(name string, body any, opts []SendOption) call {
+	send := call{name: name, method: http.MethodPost, path: "/messages", body: body}
+	if c.retry > 0 {
+		WithIdempotencyKey(rand.Text())(&send)
+	}
+	for _, opt := range opts {
+		opt(&send)
+	}
+	return send
+}
+
+// Send stores a message. It is on disk then.
+func (c *Client) Send(ctx context.Context, queue string, message SendMessage, opts ...SendOption) (Sent, error) {
 	if err := message.check(); err != nil {
-		return "", err
+		return Sent{}, err
 	}
 	var answer result
-	err = c.onQueue(ctx, call{name: "Send", method: http.MethodPost, path: "/messages", body: message}, queue, &answer)
-	if err != nil {
-		return "", err
+	if err := c.onQueue(ctx, c.sendCall("Send", message, opts), queue, &answer); err != nil {
+		return Sent{}, err
 	}
-	return answer.ID, answer.sent().Err
+	sent := answer.sent()
+	return sent.Sent, sent.Err
 }
 
 // SendMany stores up to MaxBatch messages: one result per message, in their order. An
 // error means that none is known to be stored.
-func (c *Client) SendMany(ctx context.Context, queue string, messages []SendMessage) ([]SendResult, error) {
+func (c *Client) SendMany(ctx context.Context, queue string, messages []SendMessage, opts ...SendOption) ([]SendResult, error) {
 	results := make([]SendResult, len(messages))
 	var good []SendMessage
 	var at []int // of good, in messages
@@ -124,7 +166,7 @@ func (c *Client) SendMany(ctx context.Context, queue string, messages []SendMess
 	if len(good) == 0 && len(messages) > 0 {
 		return results, nil
 	}
-	answers, err := c.batch(ctx, call{name: "SendMany", path: "/messages", body: map[string]any{"messages": good}}, queue, len(good))
+	answers, err := c.batch(ctx, c.sendCall("SendMany", map[string]any{"messages": good}, opts), queue, len(good))
 	if err != nil {
 		return nil, err
 	}
@@ -229,6 +271,9 @@ func (m *SendMessage) check() error {
 	}
 	if !utf8.ValidString(m.GroupID) {
 		return notUTF8("group_id")
+	}
+	if !utf8.ValidString(m.DeduplicationID) {
+		return notUTF8("deduplication_id")
 	}
 	for name, a := range m.Attributes {
 		if !utf8.ValidString(name) || !utf8.ValidString(a.Type) || !utf8.ValidString(a.Value) {

@@ -19,10 +19,17 @@ type Queue struct {
 	WaitSeconds       int               `json:"wait_seconds"`
 	MaxMessageSize    int               `json:"max_message_size"` // bytes
 	DeadLetter        *DeadLetter       `json:"dead_letter,omitempty"`
+	FIFO              bool              `json:"fifo"` // its name ends with FIFOSuffix
 	Tags              map[string]string `json:"tags,omitempty"`
 	CreatedAt         time.Time         `json:"created_at"`
 	UpdatedAt         time.Time         `json:"updated_at"`
+
+	ContentDeduplication bool   `json:"content_deduplication,omitempty"` // of a FIFO queue: a message without deduplication id gets its body's SHA-256
+	DeduplicationScope   string `json:"deduplication_scope,omitempty"`   // of a FIFO queue: queue or group
 }
+
+// FIFOSuffix ends the name of every FIFO queue and of no other.
+const FIFOSuffix = ".fifo"
 
 // DeadLetter says where a message goes that was received too often.
 type DeadLetter struct {
@@ -40,11 +47,14 @@ type Settings struct {
 	MaxMessageSize    *int              `json:"max_message_size,omitempty"`
 	DeadLetter        *DeadLetter       `json:"dead_letter,omitempty"`
 	Tags              map[string]string `json:"tags,omitzero"` // replaces all
+
+	ContentDeduplication *bool `json:"content_deduplication,omitempty"` // of a FIFO queue only
 }
 
 // CreateQueue asks for a queue.
 type CreateQueue struct {
-	Name string `json:"name"`
+	Name               string `json:"name"`                          // of a FIFO queue: ends with FIFOSuffix
+	DeduplicationScope string `json:"deduplication_scope,omitempty"` // of a FIFO queue only: queue or group; empty: queue
 	Settings
 }
 
@@ -56,9 +66,10 @@ type UpdateQueue struct {
 
 // ListQueues asks for a page of queues in the order of their names.
 type ListQueues struct {
-	Prefix string // of their names
-	Limit  int    // 1 to 1000; 0: 1000
-	Cursor string // of the page before; empty for the first
+	Prefix     string // of their names
+	DeadLetter string // only queues whose dead-letter queue has this name; empty: all
+	Limit      int    // 1 to 1000; 0: 1000
+	Cursor     string // of the page before; empty for the first
 }
 
 // QueuePage is one page of queues.
@@ -93,11 +104,12 @@ func (c *Client) GetQueue(ctx context.Context, name string) (Queue, error) {
 
 // ListQueues returns a page of queues.
 func (c *Client) ListQueues(ctx context.Context, list ListQueues) (QueuePage, error) {
+	query := pageQuery("prefix", list.Prefix, list.Limit, list.Cursor)
+	if list.DeadLetter != "" {
+		query.Set("dead_letter", list.DeadLetter)
+	}
 	var page QueuePage
-	_, _, err := c.do(ctx, call{
-		name: "ListQueues", method: http.MethodGet, path: "/v1/queues",
-		query: pageQuery("prefix", list.Prefix, list.Limit, list.Cursor),
-	}, &page)
+	_, _, err := c.do(ctx, call{name: "ListQueues", method: http.MethodGet, path: "/v1/queues", query: query}, &page)
 	return page, err
 }
 

@@ -18,7 +18,7 @@ import (
 
 // Options configure the console.
 type Options struct {
-	Logger *slog.Logger // of what people purge and delete; nil: slog.Default()
+	Logger *slog.Logger // of what people purge, delete and redrive; nil: slog.Default()
 }
 
 // New makes the handler of /console and all paths below it. It expects the
@@ -56,6 +56,11 @@ func (c *console) routes() {
 	c.handle("GET /console/queues/{queue}/messages/{id}", "peekMessages", c.peekMessage)
 	c.handle("GET /console/queues/{queue}/send", "sendMessages", c.sendForm)
 	c.handle("POST /console/queues/{queue}/send", "sendMessages", c.sendMessage)
+
+	c.handle("GET /console/queues/{queue}/redrive", "startRedrive", c.redriveForm)
+	c.handle("POST /console/queues/{queue}/redrive", "startRedrive", c.startRedrive)
+	c.handle("GET /console/live/queues/{queue}/redrive", "listRedrives", c.liveRedrive)
+	c.handle("POST /console/queues/{queue}/redrives/{id}/cancel", "cancelRedrive", c.cancelRedrive)
 
 	c.handle("GET /console/queues/{queue}/purge", "purgeQueue", c.confirmForm(purging))
 	c.handle("POST /console/queues/{queue}/purge", "purgeQueue", c.purgeQueue)

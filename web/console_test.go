@@ -145,6 +145,8 @@ func TestOtherSitesAreRefused(t *testing.T) {
 	f := setup(t)
 	f.createQueue("orders", service.QueueChange{})
 	f.send("orders", service.SendMessage{Body: "kept"})
+	f.createQueue("dead", service.QueueChange{})
+	f.createQueue("source", service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "dead", MaxReceives: 1}})
 	headers := []struct{ name, value string }{
 		{"Sec-Fetch-Site", "cross-site"},
 		{"Sec-Fetch-Site", "same-site"},
@@ -156,6 +158,7 @@ func TestOtherSitesAreRefused(t *testing.T) {
 			"/console/queues/orders/send":   "body=evil",
 			"/console/queues/orders/purge":  "confirm=orders",
 			"/console/queues/orders/delete": "confirm=orders",
+			"/console/queues/dead/redrive":  "",
 		} {
 			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -165,6 +168,9 @@ func TestOtherSitesAreRefused(t *testing.T) {
 	}
 	if messages := f.peek("orders"); len(messages) != 1 || messages[0].Body != "kept" {
 		t.Errorf("messages after refused requests: %v, want the one that was there", messages)
+	}
+	if redrives, err := f.svc.ListRedrives(t.Context(), f.caller, "dead", 1); err != nil || len(redrives) != 0 {
+		t.Errorf("a refused request has started %v, %v", redrives, err)
 	}
 	if f.get("/console/queues").has("evil") {
 		t.Error("a refused request has made a queue")

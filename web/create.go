@@ -18,6 +18,9 @@ type createView struct {
 	MaxMessageSize    string
 	DeadLetterQueue   string
 	MaxReceives       string
+
+	ContentDeduplication bool
+	DeduplicationScope   string
 }
 
 func (c *console) createQueue(w http.ResponseWriter, r *http.Request) error {
@@ -51,6 +54,9 @@ func readCreateForm(r *http.Request) createView {
 		MaxMessageSize:    r.PostFormValue("max_message_size"),
 		DeadLetterQueue:   r.PostFormValue("dead_letter.queue"),
 		MaxReceives:       r.PostFormValue("dead_letter.max_receives"),
+
+		ContentDeduplication: r.PostFormValue("content_deduplication") != "",
+		DeduplicationScope:   r.PostFormValue("deduplication_scope"),
 	}
 }
 
@@ -71,6 +77,12 @@ func (f createView) request() (create service.CreateQueue, err error) {
 	}
 	if create.MaxMessageSize, err = parseNumber("max_message_size", "The largest message", f.MaxMessageSize); err != nil {
 		return create, err
+	}
+	if f.ContentDeduplication {
+		create.ContentDeduplication = new(true)
+	}
+	if f.DeduplicationScope != "" {
+		create.DeduplicationScope = new(service.DeduplicationScope(f.DeduplicationScope))
 	}
 	create.DeadLetter, err = f.deadLetter()
 	return create, err

@@ -17,6 +17,7 @@ type queueView struct {
 	Paged    bool   // not the first page of messages
 	Next     string // address of the next page; empty on the last
 	Send     sendView
+	Redrive  redriveView
 }
 
 // countsView is the part of the page that is polled.
@@ -47,6 +48,10 @@ func (c *console) getQueue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	redrive, err := c.readRedrive(ctx, name)
+	if err != nil {
+		return err
+	}
 	page := queueView{
 		Queue:    queue,
 		Counts:   newCounts(name, counts),
@@ -55,6 +60,7 @@ func (c *console) getQueue(w http.ResponseWriter, r *http.Request) error {
 		State:    peek.State,
 		Paged:    peek.Cursor != "",
 		Send:     sendView{Queue: name},
+		Redrive:  redrive,
 	}
 	if messages.Cursor != "" {
 		page.Next = withQuery(queueURL(name), "state", string(peek.State), "cursor", messages.Cursor)
@@ -107,6 +113,10 @@ func notice(r *http.Request) string {
 		return "The queue was deleted."
 	case "sent":
 		return "The message was sent."
+	case "redriving":
+		return "The redrive was started."
+	case "cancelling":
+		return "The redrive ends."
 	case "purged":
 		if n, err := strconv.ParseInt(r.FormValue("n"), 10, 64); err == nil && n >= 0 {
 			return "Messages purged: " + formatCount(n) + "."

@@ -79,11 +79,11 @@ func TestQueuePageThatPollsLoadsAgainWhenTheQueueIsGone(t *testing.T) {
 
 func TestUnknownQueue(t *testing.T) {
 	f := setup(t)
-	for _, below := range []string{"", "/send", "/purge", "/delete", "/messages/x"} {
+	for _, below := range []string{"", "/send", "/purge", "/delete", "/redrive", "/messages/x"} {
 		f.get("/console/queues/gone"+below).want(t, http.StatusNotFound, "Not found", "gone")
 	}
 	name := queueURL(canary)
-	for _, below := range []string{"", "/send", "/purge", "/delete", "/messages/x"} {
+	for _, below := range []string{"", "/send", "/purge", "/delete", "/redrive", "/messages/x"} {
 		if got := f.get(name + below).status; got != http.StatusBadRequest && got != http.StatusNotFound {
 			t.Errorf("a name that cannot be one, %s: status %d, want 400 or 404", below, got)
 		}

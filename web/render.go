@@ -16,10 +16,10 @@ var templateFiles embed.FS
 // shared are the templates that every page may use; the rest are pages.
 var shared = []string{
 	"templates/layout.html", "templates/create_form.html", "templates/send_form.html",
-	"templates/rows.html", "templates/counts.html", "templates/attributes.html",
+	"templates/rows.html", "templates/counts.html", "templates/attributes.html", "templates/redrive_part.html",
 }
 
-var pages = parsePages("queues", "create", "queue", "message", "send", "confirm", "error")
+var pages = parsePages("queues", "create", "queue", "message", "send", "redrive", "confirm", "error")
 
 // view is one page to be rendered, in the layout.
 type view struct {

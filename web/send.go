@@ -14,7 +14,14 @@ type sendView struct {
 	Body       string
 	Delay      string
 	Attributes string
+
+	Group           string // these two of a FIFO queue only
+	DeduplicationID string
 }
+
+// FIFO tells whether the form is one for a FIFO queue: a message has a group there, and no
+// delay of its own.
+func (v sendView) FIFO() bool { return service.IsFIFO(v.Queue) }
 
 // sendForm shows the form alone: the address that it is posted to can be opened, too.
 func (c *console) sendForm(w http.ResponseWriter, r *http.Request) error {
@@ -34,6 +41,9 @@ func (c *console) sendMessage(w http.ResponseWriter, r *http.Request) error {
 		Body:       textArea(r.PostFormValue("body")),
 		Delay:      r.PostFormValue("delay_seconds"),
 		Attributes: textArea(r.PostFormValue("attributes")),
+
+		Group:           r.PostFormValue("group_id"),
+		DeduplicationID: r.PostFormValue("deduplication_id"),
 	}
 	if err := c.send(r, form); err != nil {
 		form.Failure = formFailure(err)
@@ -44,14 +54,15 @@ func (c *console) sendMessage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *console) send(r *http.Request, form sendView) (err error) {
-	message := service.SendMessage{Body: form.Body}
+	message := service.SendMessage{Body: form.Body, GroupID: form.Group, DeduplicationID: form.DeduplicationID}
 	if message.Delay, err = parseDuration("delay_seconds", "The delay", form.Delay); err != nil {
 		return err
 	}
 	if message.Attributes, err = parseAttributes(form.Attributes); err != nil {
 		return err
 	}
-	sent, err := c.svc.SendMessages(r.Context(), auth.Caller(r.Context()), form.Queue, service.SendMessages{Messages: []service.SendMessage{message}})
+	send := service.SendMessages{Messages: []service.SendMessage{message}}
+	sent, err := c.svc.SendMessages(r.Context(), auth.Caller(r.Context()), form.Queue, send)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // badInput is a request that must be refused, and how. In a path, {q} stands for a
-// queue that exists and {r} for a receipt of a message in flight.
+// queue that exists, {f} for a FIFO queue and {r} for a receipt of a message in flight in {q}.
 type badInput struct {
 	method, path, media, body string
 	status                    int
@@ -22,6 +22,7 @@ type badInput struct {
 const (
 	badRequest = http.StatusBadRequest
 	notFound   = http.StatusNotFound
+	conflict   = http.StatusConflict
 	tooLarge   = http.StatusRequestEntityTooLarge
 	notSpoken  = http.StatusUnsupportedMediaType
 )
@@ -58,6 +59,15 @@ var badInputs = []badInput{
 	{"POST", "/v1/queues", typeJSON, `{"name":"new","dead_letter":{"queue":"{q}"}}`, badRequest, service.CodeMissingParameter, "dead_letter.max_receives"},
 	{"POST", "/v1/queues", typeJSON, `{"name":"new","dead_letter":{"queue":"","max_receives":0}}`, badRequest, service.CodeInvalidParameter, "dead_letter.queue"},
 	{"POST", "/v1/queues", typeJSON, `{"name":"new","dead_letter":{"queue":"{q}","max_receives":0}}`, badRequest, service.CodeInvalidParameter, "dead_letter.max_receives"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"a.b"}`, badRequest, service.CodeInvalidQueueName, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"name":".fifo"}`, badRequest, service.CodeInvalidQueueName, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"` + strings.Repeat("a", 76) + `.fifo"}`, badRequest, service.CodeInvalidQueueName, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new.fifo","fifo":true}`, badRequest, service.CodeInvalidRequest, "fifo"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","content_deduplication":true}`, badRequest, service.CodeInvalidParameter, "content_deduplication"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","deduplication_scope":"queue"}`, badRequest, service.CodeInvalidParameter, "deduplication_scope"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new.fifo","deduplication_scope":""}`, badRequest, service.CodeInvalidParameter, "deduplication_scope"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new.fifo","deduplication_scope":"messageGroup"}`, badRequest, service.CodeInvalidParameter, "deduplication_scope"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new.fifo","dead_letter":{"queue":"{q}","max_receives":1}}`, badRequest, service.CodeInvalidParameter, "dead_letter.queue"},
 	{"POST", "/v1/queues?name=new", typeJSON, `{"name":"new"}`, badRequest, service.CodeInvalidRequest, "name"},
 	{"POST", "/v1/queues", typeJSON, `{"name":"new","tags":{"k":"` + strings.Repeat("v", 16<<20) + `"}}`, tooLarge, service.CodeRequestTooLarge, ""},
 
@@ -72,6 +82,8 @@ var badInputs = []badInput{
 	{"GET", "/v1/queues?prefix=%00", "", "", badRequest, service.CodeInvalidParameter, "prefix"},
 	{"GET", "/v1/queues?prefix=%ff", "", "", badRequest, service.CodeInvalidParameter, "prefix"},
 	{"GET", "/v1/queues?cursor=%00", "", "", badRequest, service.CodeInvalidParameter, "cursor"},
+	{"GET", "/v1/queues?dead_letter=%00", "", "", badRequest, service.CodeInvalidParameter, "dead_letter"},
+	{"GET", "/v1/queues?dead_letter=a&dead_letter=b", "", "", badRequest, service.CodeInvalidRequest, "dead_letter"},
 	{"GET", "/v1/queues?cursor=forged!", "", "", badRequest, service.CodeInvalidParameter, "cursor"},
 
 	// Get, update, delete, purge, count.
@@ -87,6 +99,9 @@ var badInputs = []badInput{
 	{"PATCH", "/v1/queues/{q}", typeJSON, `{"wait_seconds":null}`, badRequest, service.CodeInvalidRequest, "wait_seconds"},
 	{"PATCH", "/v1/queues/{q}", typeJSON, `{"visibility_timeout":1,"wait_seconds":99}`, badRequest, service.CodeInvalidParameter, "wait_seconds"},
 	{"PATCH", "/v1/queues/{q}", typeJSON, `{"dead_letter":{"queue":"none","max_receives":1}}`, badRequest, service.CodeInvalidParameter, "dead_letter.queue"},
+	{"PATCH", "/v1/queues/{q}", typeJSON, `{"content_deduplication":false}`, badRequest, service.CodeInvalidParameter, "content_deduplication"},
+	{"PATCH", "/v1/queues/{f}", typeJSON, `{"deduplication_scope":"group"}`, badRequest, service.CodeInvalidRequest, "deduplication_scope"},
+	{"PATCH", "/v1/queues/{f}", typeJSON, `{"dead_letter":{"queue":"{q}","max_receives":1}}`, badRequest, service.CodeInvalidParameter, "dead_letter.queue"},
 	{"PATCH", "/v1/queues/{q}", "application/merge-patch+json", `{}`, notSpoken, service.CodeUnsupportedMediaType, ""},
 	{"DELETE", "/v1/queues/none", "", "", notFound, service.CodeQueueNotFound, "queue"},
 	{"POST", "/v1/queues/none/purge", "", "", notFound, service.CodeQueueNotFound, "queue"},
@@ -126,6 +141,17 @@ var badInputs = []badInput{
 	{"POST", "/v1/queues/{q}/messages?delay_seconds=1", typeJSON, `{"body":"a"}`, badRequest, service.CodeInvalidRequest, "delay_seconds"},
 	{"POST", "/v1/queues/{q}/messages?delay_seconds=x", "text/plain", `a`, badRequest, service.CodeInvalidParameter, "delay_seconds"},
 	{"POST", "/v1/queues/{q}/messages?delay_seconds=-1", "text/plain", `a`, badRequest, service.CodeInvalidParameter, "delay_seconds"},
+	{"POST", "/v1/queues/{q}/messages?group_id=g", typeJSON, `{"body":"a"}`, badRequest, service.CodeInvalidRequest, "group_id"},
+	{"POST", "/v1/queues/{f}/messages?deduplication_id=d", typeJSON, `{"body":"a","group_id":"g"}`, badRequest, service.CodeInvalidRequest, "deduplication_id"},
+	{"POST", "/v1/queues/{q}/messages?group_id=a%20b", "text/plain", `a`, badRequest, service.CodeInvalidParameter, "group_id"},
+	{"POST", "/v1/queues/{q}/messages?deduplication_id=d", "text/plain", `a`, badRequest, service.CodeInvalidParameter, "deduplication_id"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"body":"a","deduplication_id":"d"}`, badRequest, service.CodeInvalidParameter, "deduplication_id"},
+	{"POST", "/v1/queues/{q}/messages", typeJSON, `{"messages":[{"body":"a"}],"deduplication_id":"d"}`, badRequest, service.CodeInvalidRequest, "messages"},
+	{"POST", "/v1/queues/{f}/messages", typeJSON, `{"body":"a","deduplication_id":"d"}`, badRequest, service.CodeMissingParameter, "group_id"},
+	{"POST", "/v1/queues/{f}/messages", typeJSON, `{"body":"a","group_id":"g"}`, badRequest, service.CodeMissingParameter, "deduplication_id"},
+	{"POST", "/v1/queues/{f}/messages", typeJSON, `{"body":"a","group_id":"g","deduplication_id":"d","delay_seconds":1}`, badRequest, service.CodeInvalidParameter, "delay_seconds"},
+	{"POST", "/v1/queues/{f}/messages", typeJSON, `{"body":"a","group_id":"g","deduplication_id":"` + strings.Repeat("d", 129) + `"}`, badRequest, service.CodeInvalidParameter, "deduplication_id"},
+	{"POST", "/v1/queues/{f}/messages", "text/plain", `a`, badRequest, service.CodeMissingParameter, "group_id"},
 	{"POST", "/v1/queues/{q}/messages", "text/plain", ``, badRequest, service.CodeMissingParameter, "body"},
 	{"POST", "/v1/queues/{q}/messages", "text/plain", "a\x00", badRequest, service.CodeInvalidMessage, "body"},
 	{"POST", "/v1/queues/{q}/messages", "text/plain", "a\xff", badRequest, service.CodeInvalidMessage, "body"},
@@ -140,6 +166,8 @@ var badInputs = []badInput{
 	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"wait_seconds":61}`, badRequest, service.CodeInvalidParameter, "wait_seconds"},
 	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"visibility_timeout":43201}`, badRequest, service.CodeInvalidParameter, "visibility_timeout"},
 	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"visibility_timeout":-9223372036854775808}`, badRequest, service.CodeInvalidParameter, "visibility_timeout"},
+	{"POST", "/v1/queues/{f}/messages/receive", typeJSON, `{"attempt_id":"a b"}`, badRequest, service.CodeInvalidParameter, "attempt_id"},
+	{"POST", "/v1/queues/{f}/messages/receive", typeJSON, `{"attempt_id":1}`, badRequest, service.CodeInvalidRequest, "attempt_id"},
 	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `{"limit":1}`, badRequest, service.CodeInvalidRequest, "limit"},
 	{"POST", "/v1/queues/{q}/messages/receive", typeJSON, `[]`, badRequest, service.CodeInvalidRequest, ""},
 	{"POST", "/v1/queues/{q}/messages/receive", "text/plain", `{}`, notSpoken, service.CodeUnsupportedMediaType, ""},
@@ -174,6 +202,32 @@ var badInputs = []badInput{
 	{"POST", "/v1/queues/{q}/messages/visibility", typeJSON, `{"messages":[{"receipt":"{r}"}]}`, badRequest, service.CodeMissingParameter, "messages[0].visibility_timeout"},
 	{"POST", "/v1/queues/{q}/messages/visibility", typeJSON, `{"messages":[{"receipt":"{r}","visibility_timeout":0},{}]}`, badRequest, service.CodeMissingParameter, "messages[1].receipt"},
 
+	// Redrives.
+	{"POST", "/v1/queues/none/redrive", "", "", notFound, service.CodeQueueNotFound, "source"},
+	{"POST", "/v1/queues/{q}/redrive", "", "", conflict, service.CodeNotDeadLetterQueue, "source"},
+	{"POST", "/v1/queues/a%00/redrive", "", "", notFound, service.CodeQueueNotFound, "source"},
+	{"POST", "/v1/queues/{f}/redrive", typeJSON, `{"rate":0}`, badRequest, service.CodeInvalidParameter, "rate"},
+	{"POST", "/v1/queues/{f}/redrive", typeJSON, `{"rate":501}`, badRequest, service.CodeInvalidParameter, "rate"},
+	{"POST", "/v1/queues/{f}/redrive", typeJSON, `{"rate":-1}`, badRequest, service.CodeInvalidParameter, "rate"},
+	{"POST", "/v1/queues/{f}/redrive", typeJSON, `{"destination":""}`, badRequest, service.CodeInvalidParameter, "destination"},
+	{"POST", "/v1/queues/{f}/redrive", typeJSON, `{"destination":null}`, badRequest, service.CodeInvalidRequest, "destination"},
+	{"POST", "/v1/queues/{f}/redrive", typeJSON, `{"source":"a"}`, badRequest, service.CodeInvalidRequest, "source"},
+	{"POST", "/v1/queues/dead/redrive", typeJSON, `{"destination":"none"}`, notFound, service.CodeQueueNotFound, "destination"},
+	{"POST", "/v1/queues/dead/redrive", typeJSON, `{"destination":"a b"}`, notFound, service.CodeQueueNotFound, "destination"},
+	{"POST", "/v1/queues/dead/redrive", typeJSON, `{"destination":"dead"}`, badRequest, service.CodeInvalidParameter, "destination"},
+	{"POST", "/v1/queues/dead/redrive", typeJSON, `{"destination":"{f}"}`, badRequest, service.CodeInvalidParameter, "destination"},
+	{"POST", "/v1/queues/dead/redrive", "text/plain", `{}`, notSpoken, service.CodeUnsupportedMediaType, ""},
+	{"GET", "/v1/queues/none/redrives", "", "", notFound, service.CodeQueueNotFound, "source"},
+	{"GET", "/v1/queues/{q}/redrives?limit=0", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/queues/{q}/redrives?limit=1001", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/queues/{q}/redrives?cursor=x", "", "", badRequest, service.CodeInvalidRequest, "cursor"},
+	{"GET", "/v1/redrives/00000000-0000-7000-8000-000000000000", "", "", notFound, service.CodeRedriveNotFound, ""},
+	{"GET", "/v1/redrives/none", "", "", notFound, service.CodeRedriveNotFound, ""},
+	{"GET", "/v1/redrives/%00", "", "", notFound, service.CodeRedriveNotFound, ""},
+	{"GET", "/v1/redrives/%ff", "", "", notFound, service.CodeRedriveNotFound, ""},
+	{"DELETE", "/v1/redrives/00000000-0000-7000-8000-000000000000", "", "", notFound, service.CodeRedriveNotFound, ""},
+	{"DELETE", "/v1/redrives/none", "", "", notFound, service.CodeRedriveNotFound, ""},
+
 	// Routes.
 	{"GET", "/v1", "", "", notFound, service.CodeRouteNotFound, ""},
 	{"GET", "/v1/queues/", "", "", notFound, service.CodeRouteNotFound, ""},
@@ -189,9 +243,12 @@ func TestBadInput(t *testing.T) {
 	s.sendMessage(path, "in flight")
 	receipt := s.receiveOne(path, `{"visibility_timeout":600}`).text("receipt")
 	s.sendMessage(path, "visible")
+	s.createQueue("ordered.fifo")
+	s.createQueue("dead")
+	s.call("POST", "/v1/queues", `{"name":"source","dead_letter":{"queue":"dead","max_receives":1}}`).want(http.StatusCreated)
 	before := s.state(path)
 
-	fill := strings.NewReplacer("{q}", "orders", "{r}", receipt)
+	fill := strings.NewReplacer("{q}", "orders", "{f}", "ordered.fifo", "{r}", receipt)
 	for _, test := range badInputs {
 		answer := s.send(test.method, fill.Replace(test.path), test.media, fill.Replace(test.body))
 		problem := answer.wantProblem(test.status, test.code)
@@ -212,6 +269,7 @@ func (s *server) state(path string) value {
 		"queues":   s.call("GET", "/v1/queues", "").want(http.StatusOK),
 		"messages": s.call("GET", path+"/messages", "").want(http.StatusOK),
 		"stats":    s.call("GET", path+"/stats", "").want(http.StatusOK),
+		"redrives": s.call("GET", path+"/redrives", "").want(http.StatusOK),
 	}
 }
 
@@ -223,7 +281,7 @@ func TestBadInputCoversEveryOperation(t *testing.T) {
 		path, _, _ := strings.Cut(test.path, "?")
 		parts := strings.Split(path, "/")
 		if len(parts) > 3 {
-			parts[3] = "{queue}"
+			parts[3] = "{" + strings.TrimSuffix(parts[2], "s") + "}"
 		}
 		if len(parts) > 5 && (test.method == "DELETE" || test.method == "PATCH") {
 			parts[5] = "{receipt}"

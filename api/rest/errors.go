@@ -42,7 +42,7 @@ var statuses = map[service.Code]int{
 	service.CodeTooManyInFlight:      http.StatusConflict,
 	service.CodeKeyInUse:             http.StatusConflict,
 	service.CodeKeyReused:            http.StatusUnprocessableEntity,
-	service.CodeNotDeadLetterQueue:   http.StatusBadRequest,
+	service.CodeNotDeadLetterQueue:   http.StatusConflict,
 	service.CodeRedriveNotFound:      http.StatusNotFound,
 	service.CodeRedriveRunning:       http.StatusConflict,
 	service.CodeRedriveEnded:         http.StatusConflict,

@@ -17,7 +17,7 @@ const maxEntries = service.MaxBatch
 
 // decodeJSON reads data, which must be exactly one JSON value, into target, a
 // pointer to a zero value made of structs, slices, maps with string keys,
-// strings, ints and pointers to these. It is strict where encoding/json is not:
+// strings, ints, bools and pointers to these. It is strict where encoding/json is not:
 // names match exactly, none may be unknown or given twice, null is refused (only
 // a **T takes it, as a pointer to nil), integers have no fraction or exponent,
 // and text that is not Unicode is refused instead of replaced. A field tagged
@@ -65,6 +65,8 @@ func (d *decoder) value(v reflect.Value) *decodeError {
 		return d.string(v)
 	case reflect.Int:
 		return d.integer(v)
+	case reflect.Bool:
+		return d.boolean(v)
 	}
 	panic("rest: no JSON form for " + v.Type().String())
 }
@@ -72,7 +74,7 @@ func (d *decoder) value(v reflect.Value) *decodeError {
 func (d *decoder) pointer(v reflect.Value) *decodeError {
 	element := v.Type().Elem()
 	v.Set(reflect.New(element))
-	if element.Kind() == reflect.Pointer && d.null() {
+	if element.Kind() == reflect.Pointer && d.literal("null") {
 		return nil
 	}
 	return d.value(v.Elem())
@@ -162,6 +164,16 @@ func (d *decoder) integer(v reflect.Value) *decodeError {
 	default:
 		return &decodeError{code: service.CodeInvalidParameter, text: "is far out of range"}
 	}
+}
+
+func (d *decoder) boolean(v reflect.Value) *decodeError {
+	switch {
+	case d.literal("true"):
+		v.SetBool(true)
+	case !d.literal("false"):
+		return d.mismatch("a boolean")
+	}
+	return nil
 }
 
 // field is one field of a struct, embedded structs' included.

@@ -13,7 +13,7 @@ import (
 func TestDecodeJSON(t *testing.T) {
 	t.Parallel()
 	var request CreateQueue
-	body := " {\"name\" : \"a\\u00e9\\ud83d\\ude00\\n\\/\", \"wait_seconds\":-0,\"tags\":{},\r\n\t\"dead_letter\":null} "
+	body := " {\"name\" : \"a\\u00e9\\ud83d\\ude00\\n\\/\", \"wait_seconds\":-0,\"tags\":{},\r\n\t\"dead_letter\":null,\"content_deduplication\": true} "
 	if err := decodeJSON([]byte(body), &request); err != nil {
 		t.Fatal(err)
 	}
@@ -22,6 +22,13 @@ func TestDecodeJSON(t *testing.T) {
 	}
 	if request.DeadLetter == nil || *request.DeadLetter != nil {
 		t.Errorf("null came as %v", request.DeadLetter)
+	}
+	if request.ContentDeduplication == nil || !*request.ContentDeduplication {
+		t.Errorf("true came as %v", request.ContentDeduplication)
+	}
+	var no QueueSettings
+	if err := decodeJSON([]byte(`{"content_deduplication":false}`), &no); err != nil || no.ContentDeduplication == nil || *no.ContentDeduplication {
+		t.Errorf("false came as %v, %v", no.ContentDeduplication, err)
 	}
 	if request.VisibilityTimeout != nil {
 		t.Error("an absent field was set")
@@ -60,6 +67,11 @@ func TestDecodeJSONRefuses(t *testing.T) {
 		{"null for a map", `{"name":"a","tags":null}`, new(CreateQueue), invalid, "tags", "must be an object, not null"},
 		{"string for number", `{"wait_seconds":"1"}`, new(QueueSettings), invalid, "wait_seconds", "must be an integer, not a string"},
 		{"boolean for number", `{"wait_seconds":true}`, new(QueueSettings), invalid, "wait_seconds", "must be an integer, not a boolean"},
+		{"string for boolean", `{"content_deduplication":"true"}`, new(QueueSettings), invalid, "content_deduplication", "must be a boolean, not a string"},
+		{"number for boolean", `{"content_deduplication":1}`, new(QueueSettings), invalid, "content_deduplication", "must be a boolean, not a number"},
+		{"null for boolean", `{"content_deduplication":null}`, new(QueueSettings), invalid, "content_deduplication", "must be a boolean, not null"},
+		{"more than a boolean", `{"content_deduplication":trues}`, new(QueueSettings), invalid, "", "neither ',' nor '}'"},
+		{"half a boolean", `{"content_deduplication":fals`, new(QueueSettings), invalid, "content_deduplication", "must be a boolean"},
 		{"null for number", `{"wait_seconds":null}`, new(QueueSettings), invalid, "wait_seconds", "must be an integer, not null"},
 		{"fraction", `{"wait_seconds":1.0}`, new(QueueSettings), invalid, "wait_seconds", "without fraction or exponent"},
 		{"exponent", `{"wait_seconds":1e3}`, new(QueueSettings), invalid, "wait_seconds", "without fraction or exponent"},
@@ -107,7 +119,7 @@ func TestDecodeJSONBoundsEntries(t *testing.T) {
 // What is accepted means what encoding/json takes it for.
 func FuzzDecodeJSON(f *testing.F) {
 	for _, seed := range []string{
-		`{"body":"a","delay_seconds":5,"attributes":{"n":{"type":"Number","value":"1"}},"group_id":"g"}`,
+		`{"body":"a","delay_seconds":5,"attributes":{"n":{"type":"Number","value":"1"}},"group_id":"g","deduplication_id":"d"}`,
 		`{"messages":[{"body":"\ud83d\ude00\t\u0000"}, {"body":"b","delay_seconds":-0}]}`,
 		` {"messages" : [ ] } `, `{"body":"\"\\\/\b\f\n\r\t"}`, `{"body":1e5}`, "{\"body\":\"\u2028\"}",
 	} {

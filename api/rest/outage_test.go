@@ -29,6 +29,10 @@ func TestOutageOfTheDatabase(t *testing.T) {
 		{"POST", path + "/messages", `{"messages":[{"body":"b"},{"body":"c"}]}`},
 		{"POST", path + "/messages/receive", `{"wait_seconds":60}`},
 		{"DELETE", path + "/messages/" + receipt, ""},
+		{"POST", path + "/redrive", ""},
+		{"GET", path + "/redrives", ""},
+		{"GET", "/v1/redrives/00000000-0000-7000-8000-000000000000", ""},
+		{"DELETE", "/v1/redrives/00000000-0000-7000-8000-000000000000", ""},
 	} {
 		answer := s.call(call.method, call.path, call.body)
 		answer.wantProblem(http.StatusServiceUnavailable, service.CodeUnavailable)

@@ -31,6 +31,9 @@ func (a api) createQueue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if request.DeduplicationScope != nil {
+		change.DeduplicationScope = new(service.DeduplicationScope(*request.DeduplicationScope))
+	}
 	create := service.CreateQueue{Name: request.Name, QueueChange: change}
 	queue, created, err := a.service.CreateQueue(r.Context(), auth.Caller(r.Context()), create)
 	if err != nil {
@@ -49,10 +52,11 @@ func (a api) createQueue(w http.ResponseWriter, r *http.Request) error {
 //	@ID			listQueues
 //	@Tags		queues
 //	@Produce	json
-//	@Param		prefix	query		string	false	"Only queues whose names begin so."
-//	@Param		limit	query		int		false	"Queues of one page."	minimum(1)	maximum(1000)	default(1000)
-//	@Param		cursor	query		string	false	"The cursor of the page before."
-//	@Success	200		{object}	QueuePage
+//	@Param		prefix		query		string	false	"Only queues whose names begin so."
+//	@Param		dead_letter	query		string	false	"Only queues whose dead-letter queue has this name."
+//	@Param		limit		query		int		false	"Queues of one page."	minimum(1)	maximum(1000)	default(1000)
+//	@Param		cursor		query		string	false	"The cursor of the page before."
+//	@Success	200			{object}	QueuePage
 //	@Router		/v1/queues [get]
 func (a api) listQueues(w http.ResponseWriter, r *http.Request) error {
 	limit, err := queryLimit(r)
@@ -61,9 +65,10 @@ func (a api) listQueues(w http.ResponseWriter, r *http.Request) error {
 	}
 	query := r.URL.Query()
 	page, err := a.service.ListQueues(r.Context(), auth.Caller(r.Context()), service.ListQueues{
-		Prefix: query.Get("prefix"),
-		Limit:  limit,
-		Cursor: query.Get("cursor"),
+		Prefix:     query.Get("prefix"),
+		DeadLetter: query.Get("dead_letter"),
+		Limit:      limit,
+		Cursor:     query.Get("cursor"),
 	})
 	if err != nil {
 		return err
@@ -192,12 +197,17 @@ func newQueue(queue service.Queue) Queue {
 		RetentionSeconds:  wholeSeconds(queue.Settings.Retention),
 		WaitSeconds:       wholeSeconds(queue.Settings.ReceiveWait),
 		MaxMessageSize:    queue.Settings.MaxMessageSize,
+		FIFO:              queue.Settings.FIFO,
 		Tags:              queue.Tags,
 		CreatedAt:         queue.CreatedAt.UTC(),
 		UpdatedAt:         queue.UpdatedAt.UTC(),
 	}
 	if deadLetter := queue.Settings.DeadLetter; deadLetter != nil {
 		answer.DeadLetter = &DeadLetter{Queue: deadLetter.Queue, MaxReceives: deadLetter.MaxReceives}
+	}
+	if queue.Settings.FIFO {
+		answer.ContentDeduplication = new(queue.Settings.ContentDeduplication)
+		answer.DeduplicationScope = string(queue.Settings.DeduplicationScope)
 	}
 	return answer
 }
@@ -213,6 +223,8 @@ func (s QueueSettings) change() (service.QueueChange, error) {
 		MaxMessageSize:    s.MaxMessageSize,
 		DeadLetter:        deadLetter,
 		Tags:              s.Tags,
+
+		ContentDeduplication: s.ContentDeduplication,
 	}, err
 }
 

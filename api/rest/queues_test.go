@@ -24,7 +24,7 @@ func TestCreateQueue(t *testing.T) {
 	}
 	wantEqual(t, queue, value{
 		"name": "plain", "visibility_timeout": 30, "delay_seconds": 0, "retention_seconds": 345600,
-		"wait_seconds": 0, "max_message_size": 1048576,
+		"wait_seconds": 0, "max_message_size": 1048576, "fifo": false,
 	})
 }
 
@@ -42,7 +42,7 @@ func TestCreateQueueWithSettings(t *testing.T) {
 	delete(queue, "updated_at")
 	wantEqual(t, queue, value{
 		"name": "full", "visibility_timeout": 5, "delay_seconds": 6, "retention_seconds": 70,
-		"wait_seconds": 8, "max_message_size": 9000,
+		"wait_seconds": 8, "max_message_size": 9000, "fifo": false,
 		"dead_letter": value{"queue": "dead", "max_receives": 3}, "tags": value{"team": "a b"},
 	})
 	s.call("POST", "/v1/queues", `{"name":"full","visibility_timeout":6}`).
@@ -84,6 +84,23 @@ func TestListQueues(t *testing.T) {
 	}
 	wantNames(t, s.call("GET", "/v1/queues", "").want(http.StatusOK), "a-1", "b-1", "b-2", "b-3")
 	wantNames(t, s.call("GET", "/v1/queues?prefix=none", "").want(http.StatusOK))
+}
+
+func TestListQueuesByDeadLetterQueue(t *testing.T) {
+	s := setup(t)
+	s.createQueue("dead")
+	s.createQueue("plain")
+	for _, name := range []string{"b", "a"} {
+		s.call("POST", "/v1/queues", `{"name":"`+name+`","dead_letter":{"queue":"dead","max_receives":1}}`).want(http.StatusCreated)
+	}
+	wantNames(t, s.call("GET", "/v1/queues?dead_letter=dead", "").want(http.StatusOK), "a", "b")
+	page := s.call("GET", "/v1/queues?dead_letter=dead&limit=1", "").want(http.StatusOK)
+	wantNames(t, page, "a")
+	wantNames(t, s.call("GET", "/v1/queues?dead_letter=dead&cursor="+page.text("cursor"), "").want(http.StatusOK), "b")
+	wantNames(t, s.call("GET", "/v1/queues?dead_letter=dead&prefix=b", "").want(http.StatusOK), "b")
+	for _, name := range []string{"plain", "none", "a%20b"} {
+		wantNames(t, s.call("GET", "/v1/queues?dead_letter="+name, "").want(http.StatusOK))
+	}
 }
 
 func wantNames(t *testing.T, page value, names ...string) {

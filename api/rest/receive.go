@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"tusq/api/auth"
@@ -37,6 +38,7 @@ func (a api) receiveMessages(w http.ResponseWriter, r *http.Request) error {
 		Max:        1,
 		Wait:       optionalDuration(request.WaitSeconds),
 		Visibility: optionalDuration(request.VisibilityTimeout),
+		AttemptID:  request.AttemptID,
 	}
 	if request.Max != nil {
 		receive.Max = *request.Max
@@ -123,6 +125,8 @@ func newMessage(m *service.Message) Message {
 		Body:             m.Body,
 		Attributes:       newAttributes(m.Attributes),
 		GroupID:          m.GroupID,
+		DeduplicationID:  m.DeduplicationID,
+		Sequence:         sequence(m.Sequence),
 		DeadLetterSource: m.DeadLetterSource,
 		State:            string(m.State),
 		ReceiveCount:     m.ReceiveCount,
@@ -130,4 +134,13 @@ func newMessage(m *service.Message) Message {
 		FirstReceivedAt:  m.FirstReceivedAt.UTC(),
 		VisibleAt:        m.VisibleAt.UTC(),
 	}
+}
+
+// sequence writes a sequence number, or nothing for none. It is no JSON number, which
+// many clients hold in 53 bits.
+func sequence(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
 }

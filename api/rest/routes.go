@@ -20,20 +20,25 @@ func Routes(r chi.Router, svc *service.Service) {
 	a := api{service: svc}
 
 	r.Post("/queues", action("createQueue", a.createQueue))
-	r.Get("/queues", action("listQueues", a.listQueues, "prefix", "limit", "cursor"))
+	r.Get("/queues", action("listQueues", a.listQueues, "prefix", "dead_letter", "limit", "cursor"))
 	r.Get("/queues/{queue}", action("getQueue", a.getQueue))
 	r.Patch("/queues/{queue}", action("updateQueue", a.updateQueue))
 	r.Delete("/queues/{queue}", action("deleteQueue", a.deleteQueue))
 	r.Post("/queues/{queue}/purge", action("purgeQueue", a.purgeQueue))
 	r.Get("/queues/{queue}/stats", action("getQueueStats", a.getQueueStats))
 
-	r.Post("/queues/{queue}/messages", action("sendMessages", a.sendMessages, "delay_seconds"))
+	r.Post("/queues/{queue}/messages", action("sendMessages", a.sendMessages, textParams...))
 	r.Get("/queues/{queue}/messages", action("peekMessages", a.peekMessages, "state", "limit", "cursor"))
 	r.Post("/queues/{queue}/messages/receive", action("receiveMessages", a.receiveMessages))
 	r.Delete("/queues/{queue}/messages/{receipt}", action("deleteMessage", a.deleteMessage))
 	r.Post("/queues/{queue}/messages/delete", action("deleteMessages", a.deleteMessages))
 	r.Patch("/queues/{queue}/messages/{receipt}", action("extendMessage", a.extendMessage))
 	r.Post("/queues/{queue}/messages/visibility", action("extendMessages", a.extendMessages))
+
+	r.Post("/queues/{queue}/redrive", action("startRedrive", a.startRedrive))
+	r.Get("/queues/{queue}/redrives", action("listRedrives", a.listRedrives, "limit"))
+	r.Get("/redrives/{redrive}", action("getRedrive", a.getRedrive))
+	r.Delete("/redrives/{redrive}", action("cancelRedrive", a.cancelRedrive))
 }
 
 // action makes a route's handler: it names the action and the queue for the log,

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -98,13 +99,12 @@ func (d *decoder) take(c byte) bool {
 	return true
 }
 
-// null passes over a null.
-func (d *decoder) null() bool {
-	const literal = "null"
-	if d.peek() != 'n' || !strings.HasPrefix(string(d.data[d.pos:min(d.pos+len(literal), len(d.data))]), literal) {
+// literal passes over a word such as null, if it is next.
+func (d *decoder) literal(word string) bool {
+	if d.peek() != word[0] || !bytes.HasPrefix(d.data[d.pos:], []byte(word)) {
 		return false
 	}
-	d.pos += len(literal)
+	d.pos += len(word)
 	return true
 }
 

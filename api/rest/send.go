@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,58 +18,108 @@ type sendRequest struct {
 	Attributes   map[string]Attribute `json:"attributes"`
 	GroupID      string               `json:"group_id"`
 	Messages     []SendMessage        `json:"messages"`
+
+	DeduplicationID string `json:"deduplication_id"`
 }
+
+// one returns the request's only message.
+func (s sendRequest) one() SendMessage {
+	return SendMessage{*s.Body, s.DelaySeconds, s.Attributes, s.GroupID, s.DeduplicationID}
+}
+
+// hasOne tells whether a field of a single message is given.
+func (s sendRequest) hasOne() bool {
+	return s.Body != nil || s.DelaySeconds != nil || s.Attributes != nil || s.GroupID != "" || s.DeduplicationID != ""
+}
+
+// textParams are the query parameters of a text/plain send.
+var textParams = []string{"delay_seconds", "group_id", "deduplication_id"}
 
 // sendMessages sends one message or many.
 //
 //	@Summary		Send one message or many
 //	@Description	With one message as JSON, or with its body alone as text/plain, the answer is 201 and the message's id. With many it is 200 and one result for each, in their order: some may have been sent and others not.
+//	@Description
+//	@Description	With an `Idempotency-Key`, a send that may or may not have arrived can be repeated without fear: for five minutes, the same key with the same messages on the same queue gets the first send's answer, and nothing is sent again.
 //	@ID				sendMessages
 //	@Tags			messages
 //	@Accept			json,plain
 //	@Produce		json
-//	@Param			queue			path		string		true	"The queue's name."
-//	@Param			delay_seconds	query		int			false	"Of a text/plain message: seconds before it becomes visible."	minimum(0)	maximum(900)
-//	@Param			request			body		SendMessages	true	"One message, or many."
-//	@Success		200				{object}	SendResults	"One result for each message, in their order."
-//	@Success		201				{object}	Sent		"The message was sent."
-//	@Failure		404				{object}	Problem		"queue_not_found"
-//	@Failure		413				{object}	Problem		"request_too_large, message_too_large or batch_too_large"
-//	@Failure		415				{object}	Problem		"unsupported_media_type"
+//	@Param			queue				path		string			true	"The queue's name."
+//	@Param			delay_seconds		query		int				false	"Of a text/plain message: seconds before it becomes visible."		minimum(0)	maximum(900)
+//	@Param			group_id			query		string			false	"Of a text/plain message: its group."								maxlength(128)
+//	@Param			deduplication_id	query		string			false	"Of a text/plain message to a FIFO queue: its deduplication id."	maxlength(128)
+//	@Param			Idempotency-Key		header		string			false	"Names this send among those on the queue."							minlength(1)	maxlength(255)
+//	@Param			request				body		SendMessages	true	"One message, or many."
+//	@Success		200					{object}	SendResults		"One result for each message, in their order."
+//	@Success		201					{object}	Sent			"The message was sent."
+//	@Failure		404					{object}	Problem			"queue_not_found"
+//	@Failure		409					{object}	Problem			"key_in_use: a send with this Idempotency-Key is being carried out."
+//	@Failure		413					{object}	Problem			"request_too_large, message_too_large or batch_too_large"
+//	@Failure		415					{object}	Problem			"unsupported_media_type"
+//	@Failure		422					{object}	Problem			"key_reused: this Idempotency-Key has named a send of other messages."
 //	@Router			/v1/queues/{queue}/messages [post]
 func (a api) sendMessages(w http.ResponseWriter, r *http.Request) error {
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
 	media, params, err := mediaType(r)
 	switch {
 	case err == nil && media == typeText:
-		return a.sendText(w, r, params)
+		return a.sendText(w, r, key, params)
 	case err != nil || media != typeJSON:
 		return unsupportedMediaType(typeJSON, typeText)
-	case r.URL.RawQuery != "":
-		return &service.Error{
-			Code: service.CodeInvalidRequest, Field: "delay_seconds",
-			Message: "delay_seconds belongs into the JSON body.",
-		}
+	}
+	if err := noTextParams(r); err != nil {
+		return err
 	}
 	var request sendRequest
 	if err := decodeBody(r, &request); err != nil {
 		return err
 	}
 	if request.Messages != nil {
-		return a.sendMany(w, r, request)
+		return a.sendMany(w, r, key, request)
 	}
 	if request.Body == nil {
 		return missing("body")
 	}
-	message, err := SendMessage{*request.Body, request.DelaySeconds, request.Attributes, request.GroupID}.message("")
+	message, err := request.one().message("")
 	if err != nil {
 		return err
 	}
-	return a.sendOne(w, r, message)
+	return a.sendOne(w, r, key, message)
+}
+
+// idempotencyKey returns the key that the request gives its send, or none.
+func idempotencyKey(r *http.Request) (service.CallKey, error) {
+	given := r.Header.Values("Idempotency-Key")
+	if len(given) == 0 {
+		return service.CallKey{}, nil
+	}
+	if len(given) > 1 || given[0] == "" || len(given[0]) > service.MaxCallKey {
+		return service.CallKey{}, &service.Error{
+			Code: service.CodeInvalidParameter, Field: "idempotency_key",
+			Message: fmt.Sprintf("The header Idempotency-Key must be given once, with 1 to %d bytes.", service.MaxCallKey),
+		}
+	}
+	return service.CallKey{ID: given[0], Strict: true}, nil
+}
+
+// noTextParams refuses the query parameters of another kind of send, which a JSON body
+// has as its fields.
+func noTextParams(r *http.Request) error {
+	for _, name := range textParams {
+		if r.URL.Query().Has(name) {
+			return &service.Error{Code: service.CodeInvalidRequest, Field: name, Message: name + " belongs into the JSON body."}
+		}
+	}
+	return nil
 }
 
 // sendMany sends a request's messages.
-func (a api) sendMany(w http.ResponseWriter, r *http.Request, request sendRequest) error {
-	if request.Body != nil || request.DelaySeconds != nil || request.Attributes != nil || request.GroupID != "" {
+func (a api) sendMany(w http.ResponseWriter, r *http.Request, key service.CallKey, request sendRequest) error {
+	if request.hasOne() {
 		return &service.Error{
 			Code: service.CodeInvalidRequest, Field: "messages",
 			Message: "A body with messages has no other field.",
@@ -81,23 +132,25 @@ func (a api) sendMany(w http.ResponseWriter, r *http.Request, request sendReques
 			return err
 		}
 	}
-	sent, err := a.service.SendMessages(r.Context(), auth.Caller(r.Context()), queueName(r), service.SendMessages{Messages: messages})
+	send := service.SendMessages{Messages: messages, Key: key}
+	sent, err := a.service.SendMessages(r.Context(), auth.Caller(r.Context()), queueName(r), send)
 	if err != nil {
 		return err
 	}
 	results := make([]SendResult, len(sent))
 	for i, s := range sent {
-		results[i] = SendResult{ID: s.ID, Error: itemError(r, s.Err)}
+		results[i] = SendResult{ID: s.ID, Sequence: sequence(s.Sequence), Error: itemError(r, s.Err)}
 	}
 	return writeJSON(w, http.StatusOK, SendResults{Results: results})
 }
 
 // sendText sends the request's whole body as one message, byte by byte as it is.
-func (a api) sendText(w http.ResponseWriter, r *http.Request, params map[string]string) error {
+func (a api) sendText(w http.ResponseWriter, r *http.Request, key service.CallKey, params map[string]string) error {
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return unsupportedMediaType("text/plain; charset=utf-8", typeJSON)
 	}
-	var message service.SendMessage
+	query := r.URL.Query()
+	message := service.SendMessage{GroupID: query.Get("group_id"), DeduplicationID: query.Get("deduplication_id")}
 	delay, given, err := queryInt(r, "delay_seconds")
 	if err != nil {
 		return err
@@ -112,19 +165,20 @@ func (a api) sendText(w http.ResponseWriter, r *http.Request, params map[string]
 	if err != nil {
 		return err
 	}
-	return a.sendOne(w, r, message)
+	return a.sendOne(w, r, key, message)
 }
 
 // sendOne sends one message, a batch of one to the service.
-func (a api) sendOne(w http.ResponseWriter, r *http.Request, message service.SendMessage) error {
-	sent, err := a.service.SendMessages(r.Context(), auth.Caller(r.Context()), queueName(r), service.SendMessages{Messages: []service.SendMessage{message}})
+func (a api) sendOne(w http.ResponseWriter, r *http.Request, key service.CallKey, message service.SendMessage) error {
+	send := service.SendMessages{Messages: []service.SendMessage{message}, Key: key}
+	sent, err := a.service.SendMessages(r.Context(), auth.Caller(r.Context()), queueName(r), send)
 	if err != nil {
 		return err
 	}
 	if sent[0].Err != nil {
 		return sent[0].Err
 	}
-	return writeJSON(w, http.StatusCreated, Sent{ID: sent[0].ID})
+	return writeJSON(w, http.StatusCreated, Sent{ID: sent[0].ID, Sequence: sequence(sent[0].Sequence)})
 }
 
 // message makes the service's form of a message; path stands before the field that an error names.
@@ -133,6 +187,8 @@ func (m SendMessage) message(path string) (service.SendMessage, error) {
 		Body:    m.Body,
 		Delay:   optionalDuration(m.DelaySeconds),
 		GroupID: m.GroupID,
+
+		DeduplicationID: m.DeduplicationID,
 	}
 	if len(m.Attributes) == 0 {
 		return message, nil

@@ -16,7 +16,7 @@ import (
 //	@Param		receipt	path	string	true	"The message's receipt."
 //	@Success	204		"The message is gone, now or already."
 //	@Failure	404		{object}	Problem	"queue_not_found"
-//	@Failure	409		{object}	Problem	"receipt_stale: the message has been received again since."
+//	@Failure	409		{object}	Problem	"receipt_stale: the message has been received again since; or receipt_expired: its visibility timeout in a FIFO queue has ended."
 //	@Router		/v1/queues/{queue}/messages/{receipt} [delete]
 func (a api) deleteMessage(w http.ResponseWriter, r *http.Request) error {
 	receipts := []string{pathValue(r, "receipt")}
@@ -56,7 +56,7 @@ func (a api) deleteMessages(w http.ResponseWriter, r *http.Request) error {
 //	@Param		request	body	ExtendMessage	true	"The new timeout, from now."
 //	@Success	204		"The timeout was changed; the receipt stays good."
 //	@Failure	404		{object}	Problem	"queue_not_found or message_not_found"
-//	@Failure	409		{object}	Problem	"receipt_stale: the message has been received again since."
+//	@Failure	409		{object}	Problem	"receipt_stale: the message has been received again since; or receipt_expired: its visibility timeout in a FIFO queue has ended."
 //	@Router		/v1/queues/{queue}/messages/{receipt} [patch]
 func (a api) extendMessage(w http.ResponseWriter, r *http.Request) error {
 	var request ExtendMessage

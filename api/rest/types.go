@@ -4,16 +4,19 @@ import "time"
 
 // Queue is a queue with its settings.
 type Queue struct {
-	Name              string            `json:"name" validate:"required" minLength:"1" maxLength:"80" example:"orders"`
-	VisibilityTimeout int               `json:"visibility_timeout" validate:"required" minimum:"0" maximum:"43200" example:"30"`         // seconds that a received message stays invisible, where the receive names none
-	DelaySeconds      int               `json:"delay_seconds" validate:"required" minimum:"0" maximum:"900" example:"0"`                 // seconds before a sent message becomes visible, where the message names none
-	RetentionSeconds  int               `json:"retention_seconds" validate:"required" minimum:"60" maximum:"1209600" example:"345600"`   // seconds from the send until a message expires
-	WaitSeconds       int               `json:"wait_seconds" validate:"required" minimum:"0" maximum:"20" example:"0"`                   // seconds that a receive waits for the first message, where it names none
-	MaxMessageSize    int               `json:"max_message_size" validate:"required" minimum:"1024" maximum:"1048576" example:"1048576"` // bytes of a message's body and attributes
-	DeadLetter        *DeadLetter       `json:"dead_letter,omitempty"`                                                                   // absent: messages are delivered until they expire
-	Tags              map[string]string `json:"tags,omitempty" example:"team:billing"`                                                   // absent: none
-	CreatedAt         time.Time         `json:"created_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
-	UpdatedAt         time.Time         `json:"updated_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+	Name                 string            `json:"name" validate:"required" minLength:"1" maxLength:"80" example:"orders"`
+	VisibilityTimeout    int               `json:"visibility_timeout" validate:"required" minimum:"0" maximum:"43200" example:"30"`         // seconds that a received message stays invisible, where the receive names none
+	DelaySeconds         int               `json:"delay_seconds" validate:"required" minimum:"0" maximum:"900" example:"0"`                 // seconds before a sent message becomes visible, where the message names none
+	RetentionSeconds     int               `json:"retention_seconds" validate:"required" minimum:"60" maximum:"1209600" example:"345600"`   // seconds from the send until a message expires
+	WaitSeconds          int               `json:"wait_seconds" validate:"required" minimum:"0" maximum:"20" example:"0"`                   // seconds that a receive waits for the first message, where it names none
+	MaxMessageSize       int               `json:"max_message_size" validate:"required" minimum:"1024" maximum:"1048576" example:"1048576"` // bytes of a message's body and attributes
+	DeadLetter           *DeadLetter       `json:"dead_letter,omitempty"`                                                                   // absent: messages are delivered until they expire
+	FIFO                 bool              `json:"fifo" validate:"required" example:"false"`                                                // by its name, which ends with .fifo: keeps the order of each message group
+	ContentDeduplication *bool             `json:"content_deduplication,omitempty" example:"true"`                                          // of a FIFO queue only: a message without deduplication id gets its body's SHA-256
+	DeduplicationScope   string            `json:"deduplication_scope,omitempty" enums:"queue,group" example:"queue"`                       // of a FIFO queue only: among which messages a deduplication id is unique
+	Tags                 map[string]string `json:"tags,omitempty" example:"team:billing"`                                                   // absent: none
+	CreatedAt            time.Time         `json:"created_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+	UpdatedAt            time.Time         `json:"updated_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
 }
 
 // DeadLetter says where a message goes that was received too often.
@@ -24,19 +27,21 @@ type DeadLetter struct {
 
 // CreateQueue asks for a queue. Settings that are absent get their defaults.
 type CreateQueue struct {
-	Name string `json:"name" validate:"required" minLength:"1" maxLength:"80" example:"orders"` // A-Z a-z 0-9 _ -
+	Name               string  `json:"name" validate:"required" minLength:"1" maxLength:"80" example:"orders"`  // A-Z a-z 0-9 _ -; that of a FIFO queue ends with .fifo, and no other has a period
+	DeduplicationScope *string `json:"deduplication_scope" enums:"queue,group" default:"queue" example:"queue"` // of a FIFO queue only, and for ever: among which messages a deduplication id is unique
 	QueueSettings
 }
 
 // QueueSettings are settings to set. Those that are absent stay as they are.
 type QueueSettings struct {
-	VisibilityTimeout *int              `json:"visibility_timeout" minimum:"0" maximum:"43200" example:"30"`         // seconds that a received message stays invisible, where the receive names none
-	DelaySeconds      *int              `json:"delay_seconds" minimum:"0" maximum:"900" example:"0"`                 // seconds before a sent message becomes visible, where the message names none
-	RetentionSeconds  *int              `json:"retention_seconds" minimum:"60" maximum:"1209600" example:"345600"`   // seconds from the send until a message expires
-	WaitSeconds       *int              `json:"wait_seconds" minimum:"0" maximum:"20" example:"0"`                   // seconds that a receive waits for the first message, where it names none
-	MaxMessageSize    *int              `json:"max_message_size" minimum:"1024" maximum:"1048576" example:"1048576"` // bytes of a message's body and attributes
-	DeadLetter        **DeadLetter      `json:"dead_letter" extensions:"x-nullable"`                                 // null removes it
-	Tags              map[string]string `json:"tags" example:"team:billing"`                                         // replaces all tags
+	VisibilityTimeout    *int              `json:"visibility_timeout" minimum:"0" maximum:"43200" example:"30"`         // seconds that a received message stays invisible, where the receive names none
+	DelaySeconds         *int              `json:"delay_seconds" minimum:"0" maximum:"900" example:"0"`                 // seconds before a sent message becomes visible, where the message names none
+	RetentionSeconds     *int              `json:"retention_seconds" minimum:"60" maximum:"1209600" example:"345600"`   // seconds from the send until a message expires
+	WaitSeconds          *int              `json:"wait_seconds" minimum:"0" maximum:"20" example:"0"`                   // seconds that a receive waits for the first message, where it names none
+	MaxMessageSize       *int              `json:"max_message_size" minimum:"1024" maximum:"1048576" example:"1048576"` // bytes of a message's body and attributes
+	DeadLetter           **DeadLetter      `json:"dead_letter" extensions:"x-nullable"`                                 // null removes it
+	ContentDeduplication *bool             `json:"content_deduplication" example:"true"`                                // of a FIFO queue only: a message without deduplication id gets its body's SHA-256
+	Tags                 map[string]string `json:"tags" example:"team:billing"`                                         // replaces all tags
 }
 
 // QueuePage is one page of queues, in the order of their names.
@@ -66,10 +71,11 @@ type Attribute struct {
 
 // SendMessage is one message to send.
 type SendMessage struct {
-	Body         string               `json:"body" validate:"required" minLength:"1" maxLength:"1048576" example:"hello"`
-	DelaySeconds *int                 `json:"delay_seconds" minimum:"0" maximum:"900" example:"5"` // seconds before it becomes visible; absent: the queue's
-	Attributes   map[string]Attribute `json:"attributes"`                                          // at most 10
-	GroupID      string               `json:"group_id" maxLength:"128" example:"customer-7"`       // a tag of the sender's
+	Body            string               `json:"body" validate:"required" minLength:"1" maxLength:"1048576" example:"hello"`
+	DelaySeconds    *int                 `json:"delay_seconds" minimum:"0" maximum:"900" example:"5"`   // seconds before it becomes visible; absent: the queue's
+	Attributes      map[string]Attribute `json:"attributes"`                                            // at most 10
+	GroupID         string               `json:"group_id" maxLength:"128" example:"customer-7"`         // whose messages stay in order, required, in a FIFO queue; in others a tag of the sender's
+	DeduplicationID string               `json:"deduplication_id" maxLength:"128" example:"order-4711"` // of a FIFO queue only: accepted once in five minutes; absent: made of the body, where the queue has content_deduplication
 }
 
 // SendMessages are many messages to send, 8 MiB together at most. A send's body is
@@ -80,13 +86,15 @@ type SendMessages struct {
 
 // Sent is the answer to one message that was sent.
 type Sent struct {
-	ID string `json:"id" validate:"required" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
+	ID       string `json:"id" validate:"required" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"` // of a duplicate: the first one's
+	Sequence string `json:"sequence,omitempty" example:"17"`                                                     // of a FIFO queue only: digits of a number that increases within the message's group
 }
 
 // SendResult is the answer to one of many messages: an id, or why it was not sent.
 type SendResult struct {
-	ID    string     `json:"id,omitempty" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
-	Error *ItemError `json:"error,omitempty"`
+	ID       string     `json:"id,omitempty" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"` // of a duplicate: the first one's
+	Sequence string     `json:"sequence,omitempty" example:"17"`                                           // of a FIFO queue only: digits of a number that increases within the message's group
+	Error    *ItemError `json:"error,omitempty"`
 }
 
 // SendResults hold one result for each message, in their order.
@@ -96,18 +104,21 @@ type SendResults struct {
 
 // ReceiveMessages asks for messages.
 type ReceiveMessages struct {
-	Max               *int `json:"max" minimum:"1" maximum:"1000" default:"1" example:"10"`     // messages at most
-	WaitSeconds       *int `json:"wait_seconds" minimum:"0" maximum:"60" example:"20"`          // seconds to wait for the first message; absent: the queue's
-	VisibilityTimeout *int `json:"visibility_timeout" minimum:"0" maximum:"43200" example:"30"` // seconds that the messages stay invisible; absent: the queue's
+	Max               *int   `json:"max" minimum:"1" maximum:"1000" default:"1" example:"10"`     // messages at most
+	WaitSeconds       *int   `json:"wait_seconds" minimum:"0" maximum:"60" example:"20"`          // seconds to wait for the first message; absent: the queue's
+	VisibilityTimeout *int   `json:"visibility_timeout" minimum:"0" maximum:"43200" example:"30"` // seconds that the messages stay invisible; absent: the queue's
+	AttemptID         string `json:"attempt_id" maxLength:"128" example:"attempt-1"`              // of a FIFO queue only: the same id gets the same messages again within five minutes, unless one was settled or became visible
 }
 
 // Message is a message as it is now.
 type Message struct {
 	ID               string               `json:"id" validate:"required" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
 	Body             string               `json:"body" validate:"required" example:"hello"`
-	Attributes       map[string]Attribute `json:"attributes,omitempty"`                          // absent: none
-	GroupID          string               `json:"group_id,omitempty" example:"customer-7"`       // absent: none
-	DeadLetterSource string               `json:"dead_letter_source,omitempty" example:"orders"` // the queue that it was moved from
+	Attributes       map[string]Attribute `json:"attributes,omitempty"`                            // absent: none
+	GroupID          string               `json:"group_id,omitempty" example:"customer-7"`         // absent: none
+	DeduplicationID  string               `json:"deduplication_id,omitempty" example:"order-4711"` // of a FIFO queue only
+	Sequence         string               `json:"sequence,omitempty" example:"17"`                 // of a FIFO queue only: digits of a number that increases within the message's group
+	DeadLetterSource string               `json:"dead_letter_source,omitempty" example:"orders"`   // the queue that it was moved from
 	State            string               `json:"state" validate:"required" enums:"visible,delayed,in_flight" example:"in_flight"`
 	ReceiveCount     int                  `json:"receive_count" validate:"required" minimum:"0" example:"1"` // how often it was received, this receive included
 	SentAt           time.Time            `json:"sent_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
@@ -161,4 +172,29 @@ type Result struct {
 // Results hold one result for each receipt, in their order.
 type Results struct {
 	Results []Result `json:"results" validate:"required"`
+}
+
+// StartRedrive asks that the messages of a dead-letter queue be moved.
+type StartRedrive struct {
+	Destination *string `json:"destination" minLength:"1" maxLength:"80" example:"orders"` // the queue to move to; absent: each message to the queue that it came from
+	Rate        *int    `json:"rate" minimum:"1" maximum:"500" example:"100"`              // messages per second; absent: as fast as it goes
+}
+
+// Redrive is a background job that moves messages, oldest first.
+type Redrive struct {
+	ID          string    `json:"id" validate:"required" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
+	Source      string    `json:"source" validate:"required" example:"orders-dead"`
+	Destination string    `json:"destination,omitempty" example:"orders"`                 // absent: each message goes to the queue that it came from
+	Rate        int       `json:"rate,omitempty" minimum:"1" maximum:"500" example:"100"` // messages per second; absent: as fast as it goes
+	Status      string    `json:"status" validate:"required" enums:"running,cancelling,cancelled,completed,failed" example:"running"`
+	Moved       int64     `json:"moved" validate:"required" minimum:"0" format:"int64" example:"7"`    // messages until now
+	ToMove      int64     `json:"to_move" validate:"required" minimum:"0" format:"int64" example:"15"` // messages that there were at the start
+	Failure     string    `json:"failure,omitempty" example:"destination_not_found"`                   // why it failed: destination_not_found, or source_unknown for a message that was sent to the dead-letter queue itself
+	StartedAt   time.Time `json:"started_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+	EndedAt     time.Time `json:"ended_at,omitzero" format:"date-time" example:"2026-01-02T15:04:09.123456Z"` // absent: it has not ended
+}
+
+// Redrives are the newest redrives of a queue.
+type Redrives struct {
+	Redrives []Redrive `json:"redrives" validate:"required"`
 }

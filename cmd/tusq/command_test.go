@@ -293,7 +293,7 @@ func (u *unreliable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // TestLinesSurviveAnUnreliableProxy: lost requests and answers lose no line and repeat
-// none, but for a lost answer to a send.
+// none.
 func TestLinesSurviveAnUnreliableProxy(t *testing.T) {
 	t.Parallel()
 	server := testserver.New(t)
@@ -302,7 +302,7 @@ func TestLinesSurviveAnUnreliableProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	handler := &unreliable{proxy: httputil.NewSingleHostReverseProxy(target), faults: map[string][]fault{
-		"messages": {noFault, loseRequest, badGateway, noFault, loseRequest},
+		"messages": {loseAnswer, noFault, loseRequest, loseAnswer, badGateway, noFault, loseRequest},
 		"receive":  {loseAnswer, noFault, loseRequest, badGateway, noFault, loseAnswer},
 		"delete":   {loseAnswer, loseRequest, noFault, badGateway, loseAnswer},
 	}}

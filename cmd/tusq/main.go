@@ -20,7 +20,7 @@ type cli struct {
 
 	Serve   serveCmd         `cmd:"" help:"Run the service."`
 	Migrate migrateCmd       `cmd:"" help:"Bring the database's schema up to date, or tell where it is."`
-	Queue   QueueCmd         `cmd:"" help:"Create, list and delete queues."`
+	Queue   QueueCmd         `cmd:"" help:"Create, list and delete queues, and move dead letters back."`
 	Send    SendCmd          `cmd:"" help:"Send messages to a queue."`
 	Receive ReceiveCmd       `cmd:"" help:"Receive messages from a queue."`
 	Bench   BenchCmd         `cmd:"" help:"Measure a server."`

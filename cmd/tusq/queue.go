@@ -11,14 +11,17 @@ import (
 
 // QueueCmd groups the commands on queues.
 type QueueCmd struct {
-	Create QueueCreateCmd `cmd:"" help:"Create a queue, unless it exists with these settings."`
-	List   QueueListCmd   `cmd:"" help:"List the queues with their messages and settings."`
-	Delete QueueDeleteCmd `cmd:"" help:"Delete a queue with all its messages, without asking."`
+	Create        QueueCreateCmd        `cmd:"" help:"Create a queue, unless it exists with these settings."`
+	List          QueueListCmd          `cmd:"" help:"List the queues with their messages and settings."`
+	Delete        QueueDeleteCmd        `cmd:"" help:"Delete a queue with all its messages, without asking."`
+	Redrive       QueueRedriveCmd       `cmd:"" help:"Move the messages of a dead-letter queue to where they came from, or elsewhere."`
+	Redrives      QueueRedrivesCmd      `cmd:"" help:"List the redrives of a dead-letter queue, the newest first."`
+	CancelRedrive QueueCancelRedriveCmd `cmd:"" help:"End a redrive. What it has moved stays moved."`
 }
 
 // QueueCreateCmd creates a queue.
 type QueueCreateCmd struct {
-	Name              string `arg:"" help:"1 to 80 of A-Z a-z 0-9 _ -."`
+	Name              string `arg:"" help:"1 to 80 of A-Z a-z 0-9 _ -; that of a FIFO queue ends with .fifo."`
 	VisibilityTimeout *int   `placeholder:"SECONDS" help:"How long a received message is invisible to others: 0 to 43200, default 30."`
 	Delay             *int   `placeholder:"SECONDS" help:"From a send until the message is visible: 0 to 900, default 0."`
 	Retention         *int   `placeholder:"SECONDS" help:"From a send until the message expires: 60 to 1209600, default 345600."`
@@ -26,6 +29,9 @@ type QueueCreateCmd struct {
 	MaxMessageSize    *int   `placeholder:"BYTES" help:"Of body and attributes: 1024 to 1048576, default 1048576."`
 	DeadLetter        string `placeholder:"QUEUE" and:"dead-letter" help:"Queue that takes messages which were received too often."`
 	MaxReceives       int    `placeholder:"N" and:"dead-letter" help:"How often that is: 1 to 1000."`
+
+	ContentDeduplication bool   `help:"Of a FIFO queue: a message without deduplication id gets its body's SHA-256."`
+	DeduplicationScope   string `enum:",queue,group" default:"" placeholder:"SCOPE" help:"Of a FIFO queue: whether a deduplication id is unique in the queue (default) or in its group."`
 }
 
 // Run creates the queue.
@@ -34,7 +40,7 @@ func (cmd *QueueCreateCmd) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	create := client.CreateQueue{Name: cmd.Name, Settings: client.Settings{
+	create := client.CreateQueue{Name: cmd.Name, DeduplicationScope: cmd.DeduplicationScope, Settings: client.Settings{
 		VisibilityTimeout: cmd.VisibilityTimeout,
 		DelaySeconds:      cmd.Delay,
 		RetentionSeconds:  cmd.Retention,
@@ -43,6 +49,9 @@ func (cmd *QueueCreateCmd) Run(ctx context.Context, g *Globals) error {
 	}}
 	if cmd.DeadLetter != "" {
 		create.DeadLetter = &client.DeadLetter{Queue: cmd.DeadLetter, MaxReceives: cmd.MaxReceives}
+	}
+	if cmd.ContentDeduplication {
+		create.ContentDeduplication = new(true)
 	}
 	queue, created, err := c.CreateQueue(ctx, create)
 	switch {
@@ -114,6 +123,12 @@ func settingsText(q client.Queue) string {
 	}
 	if q.MaxMessageSize < client.MaxMessage {
 		text = append(text, fmt.Sprintf("max-message-size=%d", q.MaxMessageSize))
+	}
+	if q.ContentDeduplication {
+		text = append(text, "content-deduplication")
+	}
+	if q.DeduplicationScope == "group" {
+		text = append(text, "deduplication-scope=group")
 	}
 	if q.DeadLetter != nil {
 		text = append(text, fmt.Sprintf("dead-letter=%s after %d", q.DeadLetter.Queue, q.DeadLetter.MaxReceives))

@@ -37,7 +37,7 @@ type ReceiveCmd struct {
 func (cmd *ReceiveCmd) Help() string {
 	return `Prints each message's body and a line feed; with --json, each message as one line of JSON. Without --wait it ends when there are no more messages now.
 
-With --delete, messages are deleted after they were written to the standard output; when that is closed early, those that were not written are released. Without it, they come back when their visibility timeout ends.
+With --delete, messages are deleted after they were written to the standard output; when that is closed early, those that were not written are released. Without it, they come back when their visibility timeout ends; until then, a FIFO queue gives no more messages of their groups.
 
 When the server does not answer, calls are repeated for 30 seconds. Messages of a lost answer come back when their visibility timeout ends: with --wait, it is then waited for them (up to a minute).`
 }
@@ -72,9 +72,12 @@ type receiver struct {
 	timeout time.Duration // visibility, of the messages received
 	left    int           // messages that may still be received; -1: any number
 
-	mu     sync.Mutex
-	linger time.Time // until then, messages of a lost answer may come back
-	stale  int       // deletions that came too late
+	fifo bool
+
+	mu      sync.Mutex
+	linger  time.Time // until then, messages of a lost answer may come back
+	stale   int       // deletions that came after another receive
+	expired int       // deletions that came after the visibility timeout, in a FIFO queue
 }
 
 // prepare looks at the queue for the visibility timeout of what will be received.
@@ -87,6 +90,7 @@ func (r *receiver) prepare(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
+	r.fifo = queue.FIFO
 	r.timeout = time.Duration(queue.VisibilityTimeout) * time.Second
 	if r.cmd.VisibilityTimeout != nil {
 		r.timeout = time.Duration(*r.cmd.VisibilityTimeout) * time.Second
@@ -116,11 +120,21 @@ func (r *receiver) run(ctx context.Context) error {
 	defer stop()
 	context.AfterFunc(good, stop) // a failed deletion ends the receiving
 	err := r.receiveAll(ctx, func(receipts []string) {
-		deletes.Go(func() error { return r.delete(lasting, receipts) })
+		deleted := make(chan struct{})
+		deletes.Go(func() error {
+			defer close(deleted)
+			return r.delete(lasting, receipts)
+		})
+		if r.fifo {
+			<-deleted // a group gives nothing more before
+		}
 	})
 	err = errors.Join(err, deletes.Wait())
 	if r.stale > 0 {
 		r.notes.printf("%d messages were received again by another consumer before they were deleted here", r.stale)
+	}
+	if r.expired > 0 {
+		r.notes.printf("%d messages were not deleted before their visibility timeout ended: they come back", r.expired)
 	}
 	return err
 }
@@ -213,6 +227,10 @@ func (r *receiver) delete(ctx context.Context, receipts []string) error {
 			case client.ErrorCode(itemErr) == "receipt_stale":
 				r.mu.Lock()
 				r.stale++
+				r.mu.Unlock()
+			case client.ErrorCode(itemErr) == "receipt_expired":
+				r.mu.Lock()
+				r.expired++
 				r.mu.Unlock()
 			case temporary(itemErr):
 				again, why = append(again, receipts[i]), itemErr

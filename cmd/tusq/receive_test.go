@@ -239,13 +239,17 @@ func TestReceiveTellsWhatWasNotDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &shelf{batches: [][]client.Message{numbered(1, 10)}}
 		server.deleteErr = func(receipt string) string {
-			if receipt == "r3" || receipt == "r4" {
+			switch receipt {
+			case "r3", "r4":
 				return "receipt_stale"
+			case "r5", "r6", "r7":
+				return "receipt_expired"
 			}
 			return ""
 		}
 		r, remarks := server.receiver(t, ReceiveCmd{Wait: new(0), Delete: true}, io.Discard)
-		if err := r.run(t.Context()); err != nil || !strings.Contains(remarks.String(), "2 messages were received again") {
+		if err := r.run(t.Context()); err != nil || !strings.Contains(remarks.String(), "2 messages were received again") ||
+			!strings.Contains(remarks.String(), "3 messages were not deleted before") {
 			t.Errorf("stale receipts: %v, %q", err, remarks)
 		}
 
@@ -260,6 +264,24 @@ func TestReceiveTellsWhatWasNotDeleted(t *testing.T) {
 			t.Errorf("went on for %v after a failed deletion", took)
 		}
 	})
+}
+
+// A FIFO queue gives nothing more of a group before its messages are deleted.
+func TestReceiveFromAFIFOQueueDeletesFirst(t *testing.T) {
+	t.Parallel()
+	server := &shelf{batches: [][]client.Message{numbered(1, 100), numbered(101, 200), numbered(201, 300)}}
+	server.onDelete = func(receipts []string) {
+		server.mu.Lock()
+		defer server.mu.Unlock()
+		if deleted := len(server.deleted) + len(receipts); deleted != 100*len(server.receives) {
+			t.Errorf("%d messages are deleted after %d receives", deleted, len(server.receives))
+		}
+	}
+	r, _ := server.receiver(t, ReceiveCmd{Max: 300, Delete: true}, io.Discard)
+	r.fifo = true
+	if err := r.run(t.Context()); err != nil || len(server.deleted) != 300 {
+		t.Errorf("%d messages were deleted, %v", len(server.deleted), err)
+	}
 }
 
 func TestReceivePrintsJSON(t *testing.T) {

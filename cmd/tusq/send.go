@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -19,6 +22,9 @@ type SendCmd struct {
 	Body     []body `arg:"" optional:"" help:"Bodies, one message each. Prints the messages' ids."`
 	Lines    string `placeholder:"FILE" help:"Send each line of a file, or of the standard input (-), as a message."`
 	NoCreate bool   `help:"Do not create the queue."`
+
+	Group           string `placeholder:"ID" help:"Group of the messages, whose order is kept. A FIFO queue needs it."`
+	DeduplicationID string `placeholder:"ID" help:"Of one body to a FIFO queue, which takes an id once in five minutes. Default: the body's hash where the queue has content deduplication; otherwise each message has an id of its own."`
 }
 
 // body is a message's body as it was given. Kong's own decoding of a string would put
@@ -38,7 +44,7 @@ func (b *body) Decode(ctx *kong.DecodeContext) error {
 func (cmd *SendCmd) Help() string {
 	return `With --lines, a line is sent as it is, without its LF. Empty lines cannot be messages: they are skipped and counted. Lines that are longer than the queue's messages can be, not UTF-8, or hold control characters are refused by their number; everything else is sent, and the exit status is 1.
 
-Batches are sent several at a time, so messages have only roughly the order of the lines. When the server does not answer, batches are repeated for 30 seconds; a batch whose answer was lost may be stored twice.`
+Batches are sent several at a time, so messages have only roughly the order of the lines; to a FIFO queue, one after the other in the order of the lines. When the server does not answer, batches are repeated for 30 seconds; a batch whose answer was lost is not stored twice.`
 }
 
 // Run sends the messages.
@@ -46,12 +52,18 @@ func (cmd *SendCmd) Run(ctx context.Context, g *Globals) error {
 	if (len(cmd.Body) > 0) == (cmd.Lines != "") {
 		return errors.New("give either bodies or --lines")
 	}
+	if cmd.DeduplicationID != "" && len(cmd.Body) != 1 {
+		return errors.New("--deduplication-id is for one body")
+	}
+	if strings.HasSuffix(cmd.Queue, client.FIFOSuffix) && cmd.Group == "" {
+		return errors.New("a FIFO queue needs --group")
+	}
 	queue, err := cmd.open(ctx, g)
 	if err != nil {
 		return err
 	}
 	if cmd.Lines == "" {
-		return cmd.sendBodies(ctx, g)
+		return cmd.sendBodies(ctx, g, queue)
 	}
 	if cmd.Lines == "-" {
 		return cmd.sendLines(ctx, g, queue, input{g.Stdin, -1})
@@ -90,16 +102,18 @@ func (cmd *SendCmd) open(ctx context.Context, g *Globals) (client.Queue, error) 
 }
 
 // sendBodies sends the bodies that were given as arguments.
-func (cmd *SendCmd) sendBodies(ctx context.Context, g *Globals) error {
+func (cmd *SendCmd) sendBodies(ctx context.Context, g *Globals, queue client.Queue) error {
 	c, err := g.client(adminRetry)
 	if err != nil {
 		return err
 	}
-	refused := 0
+	refused, number := 0, int64(0)
+	newMessage := cmd.message(queue)
 	for bodies := range slices.Chunk(cmd.Body, client.MaxBatch) {
 		messages := make([]client.SendMessage, len(bodies))
 		for i, text := range bodies {
-			messages[i].Body = string(text)
+			number++
+			messages[i] = newMessage(string(text), number)
 		}
 		results, err := c.SendMany(ctx, cmd.Queue, messages)
 		if err != nil {
@@ -109,7 +123,7 @@ func (cmd *SendCmd) sendBodies(ctx context.Context, g *Globals) error {
 			if result.Err != nil {
 				refused++
 				fmt.Fprintf(g.Stderr, "body %q refused: %v\n", shorten(string(bodies[i])), result.Err)
-			} else if err := cmd.printID(g, result.ID); err != nil {
+			} else if err := cmd.printID(g, result.Sent); err != nil {
 				return err
 			}
 		}
@@ -120,11 +134,27 @@ func (cmd *SendCmd) sendBodies(ctx context.Context, g *Globals) error {
 	return nil
 }
 
-func (cmd *SendCmd) printID(g *Globals, id string) error {
-	if g.JSON {
-		return g.printJSON(map[string]string{"id": id})
+// message returns what makes the messages to send of bodies and their numbers. To a FIFO
+// queue that wants it, each number has a deduplication id, the same however often it is sent.
+func (cmd *SendCmd) message(queue client.Queue) func(body string, number int64) client.SendMessage {
+	prefix := ""
+	if queue.FIFO && !queue.ContentDeduplication && cmd.DeduplicationID == "" {
+		prefix = rand.Text() + "-"
 	}
-	_, err := fmt.Fprintln(g.Stdout, id)
+	return func(body string, number int64) client.SendMessage {
+		m := client.SendMessage{Body: body, GroupID: cmd.Group, DeduplicationID: cmd.DeduplicationID}
+		if prefix != "" {
+			m.DeduplicationID = prefix + strconv.FormatInt(number, 10)
+		}
+		return m
+	}
+}
+
+func (cmd *SendCmd) printID(g *Globals, sent client.Sent) error {
+	if g.JSON {
+		return g.printJSON(sent)
+	}
+	_, err := fmt.Fprintln(g.Stdout, sent.ID)
 	return err
 }
 
@@ -151,7 +181,10 @@ func (cmd *SendCmd) sendLines(ctx context.Context, g *Globals, queue client.Queu
 	if err != nil {
 		return err
 	}
-	sender := &lineSender{client: c, queue: queue.Name, notes: notes}
+	sender := &lineSender{client: c, queue: queue.Name, message: cmd.message(queue), notes: notes, atOnce: sendsAtOnce}
+	if queue.FIFO {
+		sender.atOnce = 1 // in the order of the lines
+	}
 	err = sender.run(ctx, newLineReader(in, queue.MaxMessageSize))
 	notes.done()
 	sum := sender.summary()

@@ -47,9 +47,11 @@ func (b *batch) takes(more batch) bool {
 // buffering: reading, gathering and sending; so its memory is bounded by the batches
 // that they hold.
 type lineSender struct {
-	client *client.Client
-	queue  string
-	notes  *notes
+	client  *client.Client
+	queue   string
+	message func(body string, number int64) client.SendMessage
+	notes   *notes
+	atOnce  int // requests in flight
 
 	mu      sync.Mutex
 	started time.Time
@@ -88,7 +90,7 @@ func (s *lineSender) run(ctx context.Context, in *lineReader) error {
 		defer close(batches)
 		return s.gather(open, parts, batches)
 	})
-	for range sendsAtOnce {
+	for range s.atOnce {
 		group.Go(func() error { return s.sendAll(context.WithoutCancel(ctx), batches) })
 	}
 	err := group.Wait()
@@ -195,7 +197,7 @@ func (s *lineSender) sendAll(ctx context.Context, batches <-chan batch) error {
 func (s *lineSender) send(ctx context.Context, lines []line) (again []line, why, err error) {
 	messages := make([]client.SendMessage, len(lines))
 	for i, l := range lines {
-		messages[i].Body = l.body
+		messages[i] = s.message(l.body, l.number)
 	}
 	results, err := s.client.SendMany(ctx, s.queue, messages)
 	if err != nil {

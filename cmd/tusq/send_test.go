@@ -76,7 +76,9 @@ func (s *sink) sender(t *testing.T) (*lineSender, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	var remarks bytes.Buffer
-	return &lineSender{client: c, queue: "q", notes: &notes{out: &remarks}}, &remarks
+	return &lineSender{
+		client: c, queue: "q", message: new(SendCmd).message(client.Queue{}), notes: &notes{out: &remarks}, atOnce: sendsAtOnce,
+	}, &remarks
 }
 
 func TestSendLines(t *testing.T) {
