@@ -18,7 +18,7 @@ var errAttemptVoid = errors.New("the attempt's messages have changed")
 // leases, and makes it invisible anew; nothing, where there was none or one of its messages
 // has been settled, changed or become visible.
 func (r *Repository) RepeatReceive(ctx context.Context, queueID int64, attempt service.Key, visibility time.Duration) (claimed []service.Claimed, err error) {
-	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
 		var ids []pgtype.UUID
 		var leases []int64
 		var visibleAt time.Time
@@ -59,7 +59,7 @@ func lockGroupsOf(ctx context.Context, tx pgx.Tx, queueID int64, ids []pgtype.UU
 SELECT group_id
 FROM message_groups
 WHERE queue_id = $1 AND group_id IN (SELECT group_id FROM messages WHERE queue_id = $1 AND id = ANY($2))
-ORDER BY group_id
+ORDER BY group_id COLLATE "C"
 FOR UPDATE`, queueID, ids)
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
@@ -68,11 +68,22 @@ FOR UPDATE`, queueID, ids)
 // claimed. It does so for no longer than a message may be in flight.
 func repeatClaim(ctx context.Context, tx pgx.Tx, queueID int64, ids []pgtype.UUID, leases []int64, visibleAt time.Time, visibility time.Duration) ([]service.Claimed, error) {
 	rows, _ := tx.Query(ctx, `
+WITH unchanged AS MATERIALIZED (
+	SELECT m.ctid, m.queue_id, t.place
+	FROM unnest($2::uuid[], $3::bigint[]) WITH ORDINALITY AS t (id, lease, place)
+	CROSS JOIN LATERAL (
+		SELECT ctid, queue_id
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN t.id AND t.id AND lease = t.lease AND visible_at = $4 AND visible_at > tusq_now()
+		ORDER BY id
+		LIMIT 1
+	) AS m
+)
 UPDATE messages m
 SET visible_at = least(tusq_now() + $5::interval, m.received_at + interval '12 hours')
-FROM unnest($2::uuid[], $3::bigint[]) WITH ORDINALITY AS t (id, lease, place)
-WHERE m.queue_id = $1 AND m.id = t.id AND m.lease = t.lease AND m.visible_at = $4 AND m.visible_at > tusq_now()
-RETURNING t.place, `+messageColumns("m"), queueID, ids, leases, visibleAt, visibility)
+FROM unchanged u
+WHERE m.ctid = u.ctid AND m.queue_id = u.queue_id
+RETURNING u.place, `+messageColumns("m"), queueID, ids, leases, visibleAt, visibility)
 	defer rows.Close()
 	claimed := make([]service.Claimed, len(ids))
 	found := 0

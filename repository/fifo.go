@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,8 +21,9 @@ import (
 const seqStride = "4096"
 
 // nextSeq begins a new group's sequence: nanoseconds, so that a group that is forgotten
-// when it is empty goes on above the numbers that it gave.
-const nextSeq = `(extract(epoch FROM statement_timestamp()) * 1000000000)::bigint + ` + seqStride
+// when it is empty goes on above the numbers that it gave. It is the time of the row, not of
+// the statement: that may have waited for another group meanwhile.
+const nextSeq = `(extract(epoch FROM clock_timestamp()) * 1000000000)::bigint + ` + seqStride
 
 // findGroup finds the row of group g by the primary key; only that gives its order.
 const findGroup = `
@@ -30,14 +32,14 @@ const findGroup = `
 		ORDER BY group_id
 		LIMIT 1`
 
-// lockGroupsSQL locks groups and makes those that are missing. A new one is ready at once,
-// each a little earlier than the next: they are received in the order of their first
+// lockGroupsSQL locks groups and makes those that are missing. A new one is ready with its
+// first message, or a little earlier: so groups are received in the order of their first
 // messages. It waits for other flushes of the same groups.
 const lockGroupsSQL = `
 INSERT INTO message_groups AS g (queue_id, group_id, ready_at, last_seq)
-SELECT q.id, t.group_id, tusq_now() - t.back * interval '1 microsecond', ` + nextSeq + `
+SELECT q.id, t.group_id, tusq_now() + t.after * interval '1 microsecond', ` + nextSeq + `
 FROM queues q
-CROSS JOIN unnest($2::text[], $3::int[]) AS t (group_id, back)
+CROSS JOIN unnest($2::text[], $3::bigint[]) AS t (group_id, after)
 WHERE q.id = $1 AND q.deleted_at IS NULL
 ON CONFLICT (queue_id, group_id) DO UPDATE SET last_seq = greatest(g.last_seq + ` + seqStride + `, excluded.last_seq)`
 
@@ -80,7 +82,7 @@ func readyGroups(turn string) string {
 	FROM message_groups
 	WHERE queue_id = $1 AND turn = ` + turn + ` AND ready_at <= tusq_now()
 	ORDER BY ready_at
-	LIMIT $2::int
+	LIMIT $2::int + $9::int
 	FOR UPDATE SKIP LOCKED`
 }
 
@@ -95,13 +97,15 @@ func readyGroups(turn string) string {
 //
 // The places of the messages are dealt to the receivers, $3 to each. A group's messages go
 // to one receiver: those that would go to the next are left. Groups that turn out to be
-// not ready are made ready when they are, and empty ones are forgotten.
+// not ready are made ready when they are, empty ones are forgotten, and those whose
+// messages have all expired are looked at again when these may have been deleted; $9 of
+// them cost no place.
 var claimFIFOSQL = `
 WITH came_back AS MATERIALIZED (` + readyGroups("1") + `
 ), fresh AS MATERIALIZED (` + readyGroups("0") + `
 ), often AS MATERIALIZED (` + readyGroups("2") + `
 ), looked AS MATERIALIZED (
-	SELECT g.ctid AS group_ctid, g.queue_id, m.ctid, m.nth, m.open, m.visible_at, m.turn, m.bytes
+	SELECT g.ctid AS group_ctid, g.queue_id, m.ctid, m.nth, m.open, m.visible_at, m.turn, m.bytes, e.expired
 	FROM (
 		SELECT * FROM often WHERE $8::boolean
 		UNION ALL
@@ -133,7 +137,14 @@ WITH came_back AS MATERIALIZED (` + readyGroups("1") + `
 		) AS prefix
 		WHERE open OR nth = 1
 	) AS m ON true
-	LIMIT $2
+	LEFT JOIN LATERAL (
+		SELECT true AS expired
+		FROM messages
+		WHERE m.ctid IS NULL AND queue_id = $1 AND group_id BETWEEN g.group_id AND g.group_id AND seq IS NOT NULL
+		ORDER BY group_id, seq
+		LIMIT 1
+	) AS e ON true
+	LIMIT $2 + $9
 ), placed AS MATERIALIZED (
 	SELECT *, count(*) FILTER (WHERE open) OVER w AS place, sum(bytes) FILTER (WHERE open) OVER w AS up_to
 	FROM looked
@@ -147,24 +158,25 @@ WITH came_back AS MATERIALIZED (` + readyGroups("1") + `
 		first_received_at = coalesce(m.first_received_at, tusq_now()),
 		received_at = tusq_now()
 	FROM placed p
-	WHERE m.ctid = p.ctid AND m.queue_id = p.queue_id AND p.open
+	WHERE m.ctid = p.ctid AND m.queue_id = p.queue_id AND p.open AND p.place <= $2
 		AND (p.place - 1) / $3 = (p.place - p.nth) / $3 AND p.up_to - p.bytes < $7
 		AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)
 	RETURNING p.place, p.up_to, ` + messageColumns("m") + `
 ), emptied AS (
 	DELETE FROM message_groups g
 	USING placed p
-	WHERE g.ctid = p.group_ctid AND g.queue_id = p.queue_id AND p.ctid IS NULL
+	WHERE g.ctid = p.group_ctid AND g.queue_id = p.queue_id AND p.ctid IS NULL AND p.expired IS NULL
 ), changed AS (
 	UPDATE message_groups g
 	SET ready_at = CASE
+			WHEN p.expired THEN tusq_now() + interval '1 second'
 			WHEN p.open THEN tusq_now() + ($4 + p.place - $2) * interval '1 microsecond'
 			ELSE p.visible_at
 		END,
-		turn = CASE WHEN p.open THEN greatest(p.turn, 1) ELSE p.turn END
+		turn = CASE WHEN p.open THEN greatest(p.turn, 1) ELSE coalesce(p.turn, g.turn) END
 	FROM placed p
-	WHERE g.ctid = p.group_ctid AND g.queue_id = p.queue_id AND p.nth = 1
-		AND (NOT p.open OR p.up_to - p.bytes < $7)
+	WHERE g.ctid = p.group_ctid AND g.queue_id = p.queue_id
+		AND (p.expired OR p.nth = 1 AND NOT p.open OR p.nth = 1 AND p.place <= $2 AND p.up_to - p.bytes < $7)
 )
 SELECT p.looked, c.*
 FROM (SELECT count(*) AS looked FROM placed) AS p
@@ -198,7 +210,7 @@ WITH target AS (
 	SELECT t.id, d.group_id, tusq_now(), ` + nextSeq + `
 	FROM (SELECT DISTINCT group_id FROM dead) AS d
 	CROSS JOIN target t
-	ORDER BY d.group_id
+	ORDER BY d.group_id COLLATE "C"
 	ON CONFLICT (queue_id, group_id) DO UPDATE SET last_seq = greatest(g.last_seq + ` + seqStride + `, excluded.last_seq)
 	RETURNING g.queue_id, g.group_id, g.last_seq
 ), moved AS (
@@ -226,27 +238,42 @@ WITH target AS (
 )
 SELECT id FROM dead`
 
-// workGroups are the groups that a queue's work changes, in their order, and for each how
-// much earlier than the last of them it is ready should it be new.
-func workGroups(w *service.QueueWork) (groups []string, back []int) {
+// groupLocks are the parameters of lockGroupsSQL: groups in their order, and after how many
+// microseconds each is ready should it be new.
+type groupLocks struct {
+	groups []string
+	after  []int64
+}
+
+// lockOf are the locks of groups that are in the order of their first messages.
+func lockOf(groups []string, delay func(group string) time.Duration) groupLocks {
 	places := map[string]int{}
-	note := func(group string) {
+	for _, group := range groups {
 		if _, ok := places[group]; !ok {
 			places[group] = len(places)
 		}
 	}
+	l := groupLocks{groups: slices.Sorted(maps.Keys(places)), after: make([]int64, len(places))}
+	for i, group := range l.groups {
+		l.after[i] = delay(group).Microseconds() - int64(len(places)-1-places[group])
+	}
+	return l
+}
+
+func noDelay(string) time.Duration { return 0 }
+
+// workGroups are the groups that a queue's work changes.
+func workGroups(w *service.QueueWork) groupLocks {
+	groups := make([]string, 0, len(w.Sends))
+	delays := map[string]time.Duration{}
 	for _, m := range w.Sends {
-		note(m.GroupID)
+		groups = append(groups, m.GroupID)
+		if delay, ok := delays[m.GroupID]; !ok || m.Delay < delay {
+			delays[m.GroupID] = m.Delay
+		}
 	}
-	for _, s := range settledGroups(w) {
-		note(s)
-	}
-	groups = slices.Sorted(maps.Keys(places))
-	back = make([]int, len(groups))
-	for i, group := range groups {
-		back[i] = len(groups) - 1 - places[group]
-	}
-	return groups, back
+	groups = append(groups, settledGroups(w)...)
+	return lockOf(groups, func(group string) time.Duration { return delays[group] })
 }
 
 // settledGroups are the groups of a queue's settlements, each once.
@@ -262,8 +289,8 @@ func settledGroups(w *service.QueueWork) []string {
 }
 
 func queueLockGroups(batch *pgx.Batch, w *service.QueueWork) {
-	if groups, back := workGroups(w); len(groups) > 0 {
-		batch.Queue(lockGroupsSQL, w.QueueID, groups, back)
+	if l := workGroups(w); len(l.groups) > 0 {
+		batch.Queue(lockGroupsSQL, w.QueueID, l.groups, l.after)
 	}
 }
 
@@ -277,7 +304,7 @@ func queueRefreshGroups(batch *pgx.Batch, w *service.QueueWork) {
 // queueClaimFIFO adds a claim. One in two begins with the groups that came back often.
 func queueClaimFIFO(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, lane int) {
 	batch.Queue(claimFIFOSQL, w.QueueID, claim.Max, claim.PerCaller, claim.Visibility.Microseconds(), claim.Lease,
-		claim.Retention.Microseconds(), maxClaimBytes, rand.IntN(2) == 0).
+		claim.Retention.Microseconds(), maxClaimBytes, rand.IntN(2) == 0, claim.Slack).
 		Query(func(rows pgx.Rows) error { return readClaimFIFO(rows, claim) })
 	queueBury(batch, w, claim, lane, buryFIFOSQL)
 }
@@ -299,7 +326,7 @@ func readClaimFIFO(rows pgx.Rows, claim *service.Claim) error {
 		claim.Messages = append(claim.Messages, *c)
 	}
 	slices.SortFunc(claim.Messages, func(a, b service.Claimed) int { return a.Place - b.Place })
-	claim.More = looked == int64(claim.Max) || bytes >= maxClaimBytes
+	claim.More = looked >= int64(claim.Max) || bytes >= maxClaimBytes
 	return rows.Err()
 }
 

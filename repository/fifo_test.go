@@ -38,7 +38,7 @@ func TestFIFOCostDoesNotDependOnTheBacklog(t *testing.T) {
 	for _, statistics := range []string{"of empty tables", "of full tables"} {
 		for name, run := range map[string]func(queue int64) plan{
 			"claim": func(q int64) plan {
-				return s.explain(claimFIFOSQL, q, 10, 10, time.Minute.Microseconds(), int64(1), time.Hour.Microseconds(), maxClaimBytes, false)
+				return s.explain(claimFIFOSQL, q, 10, 10, time.Minute.Microseconds(), int64(1), time.Hour.Microseconds(), maxClaimBytes, false, 0)
 			},
 			"look":    func(q int64) plan { return s.explain(lookFIFOSQL, q) },
 			"lock":    func(q int64) plan { return s.explain(lockGroupsSQL, q, group, []int64{0}) },
@@ -161,5 +161,79 @@ func TestRevokedClaimsFreeTheirGroups(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.wantStats(service.Stats{Visible: 4})
+	}
+}
+
+// TestGroupsOutliveAShorterRetention claims with a retention for which all has expired.
+func TestGroupsOutliveAShorterRetention(t *testing.T) {
+	s := setup(t)
+	s.queue = s.create("orders.fifo")
+	m := outgoing(1)
+	m[0].GroupID, m[0].Key = "a", service.Key(m[0].ID)
+	s.flush(service.QueueWork{FIFO: true, Sends: m})
+	claim := func(retention time.Duration) int {
+		c := &service.Claim{Max: 1, PerCaller: 1, Visibility: time.Minute, Retention: retention, Lease: time.Now().UnixNano()}
+		s.flush(service.QueueWork{FIFO: true, Claims: []*service.Claim{c}})
+		return len(c.Messages)
+	}
+	s.travel(time.Hour)
+	if claim(time.Minute) != 0 {
+		t.Error("an expired message was claimed")
+	}
+	s.travel(time.Hour + 2*time.Second)
+	if claim(2*time.Hour) != 1 {
+		t.Error("the group was forgotten")
+	}
+}
+
+// TestRedriveOfABusyGroupGoesOn lets a consumer take the group that a step waits for.
+func TestRedriveOfABusyGroupGoesOn(t *testing.T) {
+	s := setup(t)
+	target := s.create("orders.fifo")
+	s.queue = s.create("dead.fifo")
+	s.fillFIFO(s.queue.ID, 3, 3)
+	start := service.StartRedrive{Source: "dead.fifo", Destination: "orders.fifo"}
+	started, err := s.StartRedrive(s.ctx, account, start, s.queue, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := s.cold.Begin(s.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{
+		`SELECT 1 FROM message_groups WHERE queue_id = $1 FOR UPDATE`,
+		`UPDATE messages SET returned = true, visible_at = tusq_now() + interval '1 minute' WHERE queue_id = $1`,
+		`UPDATE message_groups SET ready_at = tusq_now() + interval '1 minute' WHERE queue_id = $1`,
+	} {
+		if _, err := consumer.Exec(s.ctx, sql, s.queue.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stepped := make(chan error)
+	go func() {
+		_, err := s.StepRedrives(s.ctx)
+		stepped <- err
+	}()
+	s.waitForLock()
+	if err := consumer.Commit(s.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-stepped; err != nil {
+		t.Fatal(err)
+	}
+	if now, err := s.GetRedrive(s.ctx, account, started.ID); err != nil || now.Status != service.RedriveRunning || now.Moved != 0 {
+		t.Errorf("the redrive is %+v, %v", now, err)
+	}
+}
+
+// waitForLock returns when a statement waits for another's lock.
+func (s *store) waitForLock() {
+	s.t.Helper()
+	for waiting := 0; waiting == 0; {
+		err := s.cold.QueryRow(s.ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		if err != nil {
+			s.t.Fatal(err)
+		}
 	}
 }

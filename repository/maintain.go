@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // deletePart is how many messages background work deletes in one transaction.
@@ -18,51 +19,89 @@ const deletePartText = "5000"
 // deleteAttempts is how often a part is tried that deadlocks with settlements.
 const deleteAttempts = 5
 
-// deleteMessages deletes up to deletePart of a queue's messages that match a condition,
-// oldest first, and counts them; FIFO groups that they blocked may go on. The condition's
-// parameters begin at $4.
-func (r *Repository) deleteMessages(ctx context.Context, queueID int64, condition string, params ...any) (int64, error) {
-	sql := `
-WITH deleted AS (
-	DELETE FROM messages
-	WHERE queue_id = $1 AND id IN (
-		SELECT id
-		FROM messages
-		WHERE queue_id = $1 AND ` + condition + `
-		ORDER BY id
-		LIMIT $3
-		FOR UPDATE
-	)
-	RETURNING queue_id, group_id, seq
-), left_behind AS MATERIALIZED (
-	SELECT g.ctid, g.queue_id
-	FROM (SELECT DISTINCT group_id FROM deleted WHERE seq IS NOT NULL) AS t
-	CROSS JOIN LATERAL (
-		SELECT ctid, queue_id` + findGroup + `
-	) AS g
-), unblocked AS (
-	UPDATE message_groups g
-	SET ready_at = tusq_now()
-	FROM left_behind b
-	WHERE g.ctid = b.ctid AND g.queue_id = b.queue_id
-), counted AS (
-	INSERT INTO queue_counters AS c (queue_id, lane, messages)
-	SELECT $1, $2, -count(*) FROM deleted HAVING count(*) > 0
-	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages
-)
-SELECT count(*) FROM deleted`
-	params = append([]any{queueID, r.lane + counterLanes, deletePart}, params...)
+// part chooses some of a queue's messages, oldest first. The condition's parameters begin
+// at $4.
+type part struct {
+	queueID   int64
+	fifo      bool
+	condition string
+	params    []any
+}
+
+// deleteMessages deletes up to deletePart messages and counts them. On a FIFO queue it
+// holds their groups, which may go on afterwards.
+func (r *Repository) deleteMessages(ctx context.Context, p part) (deleted int64, err error) {
 	for attempt := 1; ; attempt++ {
-		var n int64
-		err := r.cold.QueryRow(ctx, sql, params...).Scan(&n)
+		err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+			if p.fifo {
+				return r.deleteFIFOPart(ctx, tx, p, &deleted)
+			}
+			return tx.QueryRow(ctx, deletePartSQL(p.condition), append([]any{p.queueID, r.lane + counterLanes, deletePart}, p.params...)...).Scan(&deleted)
+		})
 		if err == nil {
-			return n, nil
+			return deleted, nil
 		}
 		var refused *pgconn.PgError
 		if attempt == deleteAttempts || !errors.As(err, &refused) || !isConflict(refused) {
 			return 0, err
 		}
 	}
+}
+
+func deletePartSQL(condition string) string {
+	return `
+WITH doomed AS MATERIALIZED (
+	SELECT ctid, queue_id
+	FROM messages
+	WHERE queue_id = $1 AND ` + condition + `
+	ORDER BY id
+	LIMIT $3
+	FOR UPDATE
+), deleted AS (
+	DELETE FROM messages m
+	USING doomed d
+	WHERE m.ctid = d.ctid AND m.queue_id = d.queue_id
+	RETURNING 1
+), counted AS (
+	INSERT INTO queue_counters AS c (queue_id, lane, messages)
+	SELECT $1, $2, -count(*) FROM deleted HAVING count(*) > 0
+	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages
+)
+SELECT count(*) FROM deleted`
+}
+
+// deleteFIFOPart chooses messages, locks their groups as flushes do, and then deletes those
+// of the messages that are still there.
+func (r *Repository) deleteFIFOPart(ctx context.Context, tx pgx.Tx, p part, deleted *int64) error {
+	params := append([]any{p.queueID, r.lane + counterLanes, deletePart}, p.params...)
+	rows, _ := tx.Query(ctx, `
+SELECT group_id, id
+FROM messages
+WHERE queue_id = $1 AND $2::int IS NOT NULL AND `+p.condition+`
+ORDER BY id
+LIMIT $3`, params...)
+	var groups []string
+	var ids []pgtype.UUID
+	var group string
+	var id pgtype.UUID
+	_, err := pgx.ForEachRow(rows, []any{&group, &id}, func() error {
+		groups, ids = append(groups, group), append(ids, id)
+		return nil
+	})
+	*deleted = 0
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	lock := lockOf(groups, noDelay)
+	if _, err := tx.Exec(ctx, lockGroupsSQL, p.queueID, lock.groups, lock.after); err != nil {
+		return err
+	}
+	sql := deletePartSQL(p.condition + fmt.Sprintf(" AND id = ANY($%d)", len(params)+1))
+	if err := tx.QueryRow(ctx, sql, append(params, ids)...).Scan(deleted); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, refreshGroupsSQL, p.queueID, lock.groups)
+	return err
 }
 
 // Keys of the advisory locks that let one replica at a time do a job.
@@ -91,12 +130,12 @@ func (r *Repository) exclusively(ctx context.Context, lock int64, job func(pgx.T
 }
 
 // forEachQueue does something for each queue, the others too where one fails.
-func forEachQueue(queues []int64, do func(id int64) (int64, error)) (done int64, err error) {
-	for _, id := range queues {
-		n, queueErr := do(id)
+func forEachQueue[Q any](queues []Q, do func(Q) (int64, error)) (done int64, err error) {
+	for _, queue := range queues {
+		n, queueErr := do(queue)
 		done += n
 		if queueErr != nil {
-			err = errors.Join(err, fmt.Errorf("queue %d: %w", id, queueErr))
+			err = errors.Join(err, fmt.Errorf("queue %v: %w", queue, queueErr))
 		}
 	}
 	return done, err
@@ -106,23 +145,30 @@ func forEachQueue(queues []int64, do func(id int64) (int64, error)) (done int64,
 func (r *Repository) DeleteExpired(ctx context.Context) (int64, error) {
 	deleted, err := r.exclusively(ctx, lockExpire, func(tx pgx.Tx) (int64, error) {
 		rows, _ := tx.Query(ctx, `
-SELECT q.id
+SELECT q.id, q.fifo
 FROM queues q
 WHERE q.deleted_at IS NULL AND EXISTS (
 	SELECT 1
 	FROM messages m
 	WHERE m.queue_id = q.id AND m.id < `+idAt("tusq_now() - q.retention")+` AND m.sent_at <= tusq_now() - q.retention
 )`)
-		queues, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		queues, err := pgx.CollectRows(rows, pgx.RowToStructByPos[livingQueue])
 		if err != nil {
 			return 0, err
 		}
-		return forEachQueue(queues, func(id int64) (int64, error) { return r.deleteMessages(ctx, id, expired) })
+		return forEachQueue(queues, func(q livingQueue) (int64, error) {
+			return r.deleteMessages(ctx, part{queueID: q.ID, fifo: q.FIFO, condition: expired})
+		})
 	})
 	if err != nil {
 		return deleted, r.classify("delete expired messages", err)
 	}
 	return deleted, nil
+}
+
+type livingQueue struct {
+	ID   int64
+	FIFO bool
 }
 
 // expired is the condition that a message is older than its queue's retention now.
@@ -145,7 +191,8 @@ LIMIT 100`)
 			return 0, err
 		}
 		return forEachQueue(queues, func(id int64) (int64, error) {
-			n, err := r.deleteMessages(ctx, id, `true`)
+			// Nothing else changes what is left, so groups need no lock.
+			n, err := r.deleteMessages(ctx, part{queueID: id, condition: `true`})
 			if err == nil && n == 0 {
 				n, err = r.deleteRows(ctx, "message_groups", `queue_id = $1`, `group_id`, id)
 			}

@@ -3,6 +3,7 @@ package repository
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -192,7 +193,7 @@ DELETE FROM $table t
 USING rows
 WHERE t.ctid = rows.ctid AND t.queue_id = rows.queue_id`)
 	for {
-		tag, err := r.cold.Exec(ctx, sql, params...)
+		tag, err := r.jobs.Exec(ctx, sql, params...)
 		deleted += tag.RowsAffected()
 		if err != nil || tag.RowsAffected() < deletePart {
 			return deleted, err
@@ -200,8 +201,44 @@ WHERE t.ctid = rows.ctid AND t.queue_id = rows.queue_id`)
 	}
 }
 
-// forgetKeysOf forgets what was sent to a queue up to a moment.
+// forgetKeysOf forgets the deduplication ids of what was sent to a queue up to a moment, in
+// parts, but for messages that are there after all: their sends were still under way.
 func (r *Repository) forgetKeysOf(ctx context.Context, queueID int64, until time.Time) error {
-	_, err := r.deleteRows(ctx, "once_keys", `queue_id = $1 AND seq IS NOT NULL AND expires_at <= $2::timestamptz + `+interval, `key`, queueID, until)
-	return err
+	last := pgtype.UUID{Valid: true}
+	for {
+		err := r.jobs.QueryRow(ctx, `
+WITH old AS MATERIALIZED (
+	SELECT ctid, queue_id, key, message_id
+	FROM once_keys
+	WHERE queue_id = $1 AND key > $2 AND seq IS NOT NULL AND expires_at <= $3::timestamptz + `+interval+`
+	ORDER BY key
+	LIMIT `+deletePartText+`
+	FOR UPDATE
+), orphaned AS MATERIALIZED (
+	SELECT old.ctid, old.queue_id
+	FROM old
+	LEFT JOIN LATERAL (
+		SELECT id
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN old.message_id AND old.message_id
+		ORDER BY id
+		LIMIT 1
+	) AS m ON true
+	WHERE m.id IS NULL
+), forgotten AS (
+	DELETE FROM once_keys o
+	USING orphaned p
+	WHERE o.ctid = p.ctid AND o.queue_id = p.queue_id
+)
+SELECT key
+FROM old
+ORDER BY key DESC
+LIMIT 1`, queueID, last, until).Scan(&last)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

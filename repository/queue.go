@@ -146,6 +146,7 @@ func escapeLike(prefix string) string { return strings.ReplaceAll(prefix, "_", `
 // UpdateQueue reads a queue, lets change alter it, and stores it, in one transaction.
 func (r *Repository) UpdateQueue(ctx context.Context, account, name string, change func(*service.Queue) error) (service.Queue, error) {
 	var queue service.Queue
+	var before service.Settings
 	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
 		// The lock comes first, so that concurrent changes of different settings both last.
 		_, err := tx.Exec(ctx, `SELECT 1 FROM queues WHERE account = $1 AND name = $2 AND deleted_at IS NULL FOR NO KEY UPDATE`, account, name)
@@ -155,7 +156,7 @@ func (r *Repository) UpdateQueue(ctx context.Context, account, name string, chan
 		if queue, err = getQueue(ctx, tx, account, name); err != nil {
 			return err
 		}
-		before := queue.Settings
+		before = queue.Settings
 		if err := change(&queue); err != nil {
 			return err
 		}
@@ -167,14 +168,12 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 		if err != nil {
 			return err
 		}
-		if before.FIFO && before.Delay != queue.Settings.Delay {
-			if err := delayAgain(ctx, tx, queue.ID, before.Delay, queue.Settings.Delay); err != nil {
-				return err
-			}
-		}
 		queue, err = getQueue(ctx, tx, account, name)
 		return err
 	})
+	if err == nil && before.FIFO && before.Delay != queue.Settings.Delay {
+		err = r.delayAgain(context.WithoutCancel(ctx), queue.ID, before.Delay, queue.Settings.Delay)
+	}
 	if err != nil {
 		return service.Queue{}, r.classifyQueue("update queue", name, err)
 	}
@@ -182,24 +181,47 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 }
 
 // delayAgain makes a FIFO queue's new delay hold for the messages that were never received:
-// those that are delayed, and those that would still be.
-func delayAgain(ctx context.Context, tx pgx.Tx, queueID int64, before, after time.Duration) error {
+// those that are delayed, and those that would still be. It takes the groups in parts.
+func (r *Repository) delayAgain(ctx context.Context, queueID int64, before, after time.Duration) error {
+	last := ""
+	for {
+		rows, _ := r.cold.Query(ctx, `
+SELECT group_id
+FROM message_groups
+WHERE queue_id = $1 AND group_id > $2
+ORDER BY group_id
+LIMIT $3`, queueID, last, delayPart)
+		groups, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil || len(groups) == 0 {
+			return err
+		}
+		err = pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+			return delayGroups(ctx, tx, queueID, groups, before, after)
+		})
+		if err != nil {
+			return err
+		}
+		last = groups[len(groups)-1]
+	}
+}
+
+// delayPart is how many groups are delayed anew in one transaction.
+const delayPart = 1000
+
+func delayGroups(ctx context.Context, tx pgx.Tx, queueID int64, groups []string, before, after time.Duration) error {
+	lock := lockOf(groups, noDelay)
+	if _, err := tx.Exec(ctx, lockGroupsSQL, queueID, lock.groups, lock.after); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `
-WITH groups AS MATERIALIZED (
-	SELECT ctid, queue_id
-	FROM message_groups
-	WHERE queue_id = $1 AND turn = 0
-	ORDER BY group_id
-	FOR UPDATE
-), delayed AS (
-	UPDATE messages
-	SET visible_at = sent_at + $2::interval
-	WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at > tusq_now() - $3::interval
-)
-UPDATE message_groups g
-SET ready_at = tusq_now()
-FROM groups
-WHERE g.ctid = groups.ctid AND g.queue_id = groups.queue_id`, queueID, after, max(before, after))
+UPDATE messages
+SET visible_at = sent_at + $3::interval
+WHERE queue_id = $1 AND group_id = ANY($2) AND seq IS NOT NULL AND NOT returned AND visible_at > tusq_now() - $4::interval`,
+		queueID, groups, after, max(before, after))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, refreshGroupsSQL, queueID, lock.groups)
 	return err
 }
 
@@ -259,30 +281,45 @@ func idAt(time string) string {
 // lock little and are counted in their own transaction, and returns their number.
 func (r *Repository) PurgeQueue(ctx context.Context, id int64, every time.Duration) (purged int64, err error) {
 	var until time.Time
+	var last *time.Time
+	p := part{queueID: id, condition: `sent_at <= $4`}
 	err = r.cold.QueryRow(ctx, `
-UPDATE queues
+UPDATE queues q
 SET purged_at = tusq_now()
-WHERE id = $1 AND deleted_at IS NULL AND ($2::interval = '0' OR purged_at IS NULL OR purged_at <= tusq_now() - $2::interval)
-RETURNING purged_at`, id, every).Scan(&until)
+FROM (SELECT purged_at FROM queues WHERE id = $1) AS was
+WHERE q.id = $1 AND q.deleted_at IS NULL AND ($2::interval = '0' OR q.purged_at IS NULL OR q.purged_at <= tusq_now() - $2::interval)
+RETURNING q.purged_at, was.purged_at, q.fifo`, id, every).Scan(&until, &last, &p.fifo)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, service.Errorf(service.CodePurgeInProgress, "The queue was purged less than %d seconds ago.", int(every.Seconds()))
 	}
+	if err == nil {
+		p.params = []any{until}
+		purged, err = r.purge(ctx, p, until)
+	}
 	if err != nil {
-		return 0, r.classify("purge", err)
+		// It may be tried again at once.
+		_, _ = r.cold.Exec(context.WithoutCancel(ctx), `UPDATE queues SET purged_at = $2 WHERE id = $1`, id, last)
+		return purged, r.classify("purge", err)
 	}
-	if err := r.forgetKeysOf(ctx, id, until); err != nil {
-		return 0, r.classify("purge", err)
-	}
+	return purged, nil
+}
+
+// purge deletes all messages of a kind, and then the deduplication ids of those sent until then.
+func (r *Repository) purge(ctx context.Context, p part, until time.Time) (purged int64, err error) {
 	for {
-		n, err := r.deleteMessages(ctx, id, `sent_at <= $4`, until)
+		n, err := r.deleteMessages(ctx, p)
+		purged += n
 		if err != nil {
-			return purged, r.classify("purge", err)
+			return purged, err
 		}
 		if n == 0 {
-			return purged, nil
+			break
 		}
-		purged += n
 	}
+	if !p.fifo {
+		return purged, nil
+	}
+	return purged, r.forgetKeysOf(ctx, p.queueID, until)
 }
 
 // CountInFlight counts messages in flight, up to limit: a range of the claim index.

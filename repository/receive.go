@@ -262,11 +262,11 @@ WHERE m.ctid = c.ctid AND m.queue_id = c.queue_id`
 
 // claimedGroupsSQL are the groups that revokeSQL changes, in their order.
 const claimedGroupsSQL = `
-SELECT DISTINCT group_id
+SELECT DISTINCT group_id COLLATE "C"
 FROM (
 	SELECT group_id` + claimedByLease + `
 ) AS claimed
-ORDER BY group_id`
+ORDER BY 1`
 
 const claimedByLease = `
 	FROM messages
@@ -311,7 +311,7 @@ func revoke(ctx context.Context, tx pgx.Tx, w service.QueueWork, claim *service.
 		sql    string
 		params []any
 	}{
-		{lockGroupsSQL, []any{w.QueueID, groups, make([]int, len(groups))}},
+		{lockGroupsSQL, []any{w.QueueID, groups, make([]int64, len(groups))}},
 		{revokeSQL, params},
 		{refreshGroupsSQL, []any{w.QueueID, groups}},
 	} {

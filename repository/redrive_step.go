@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,7 +62,7 @@ func (r *Repository) StepRedrives(ctx context.Context) ([]service.Event, error) 
 func (r *Repository) stepRedrive(ctx context.Context, id pgtype.UUID) (events []service.Event, err error) {
 	for range redriveParts {
 		var more bool
-		err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+		err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
 			s, err := r.beginStep(ctx, tx, id)
 			if err != nil {
 				return err
@@ -107,18 +109,21 @@ func (s *step) run(ctx context.Context) (more bool, err error) {
 	if s.rate > 0 {
 		due = int(s.elapsed.Seconds() * float64(s.rate))
 	}
-	if due == 0 {
+	if due <= 0 { // the database's clock may have been set back
 		return false, nil
 	}
-	dead, err := s.pick(ctx, due)
+	found, err := s.find(ctx, due)
 	if err != nil {
 		return false, err
 	}
-	if len(dead) == 0 {
+	if len(found) == 0 {
 		return false, s.end(ctx, service.RedriveCompleted, "")
 	}
-	known, failure, err := s.address(ctx, dead)
+	known, failure, err := s.address(ctx, found)
 	if err != nil {
+		return false, err
+	}
+	if known, err = s.lock(ctx, known); err != nil {
 		return false, err
 	}
 	if err := s.move(ctx, known); err != nil {
@@ -127,7 +132,7 @@ func (s *step) run(ctx context.Context) (more bool, err error) {
 	if failure != "" {
 		return false, s.end(ctx, service.RedriveFailed, failure)
 	}
-	return s.rate == 0, nil
+	return s.rate == 0 && len(known) > 0, nil
 }
 
 func (s *step) end(ctx context.Context, status service.RedriveStatus, failure string) error {
@@ -143,42 +148,96 @@ type letter struct {
 	target  int64  // the queue that it goes to
 }
 
-// pick locks the oldest messages that were visible when the redrive began. On a FIFO queue
-// these are the groups' first ones, group by group, and the groups are locked before.
-func (s *step) pick(ctx context.Context, n int) ([]letter, error) {
+// find finds the oldest messages that were visible when the redrive began. On a FIFO queue
+// these are the first ones of ready groups, group by group.
+func (s *step) find(ctx context.Context, n int) ([]letter, error) {
 	if !s.fifo {
 		return s.letters(ctx, `
 SELECT id, '', coalesce(dead_letter_source, '')
 FROM messages
 WHERE queue_id = $1 AND visible_at <= $2
 ORDER BY id
-LIMIT $3
-FOR UPDATE`, s.sourceID, s.startedAt, n)
-	}
-	first, err := s.letters(ctx, firstLetters+`
 LIMIT $3`, s.sourceID, s.startedAt, n)
-	if err != nil || len(first) == 0 {
-		return nil, err
 	}
-	groups, back := workGroups(&service.QueueWork{Sends: outgoingTo(first)})
-	if _, err := s.tx.Exec(ctx, lockGroupsSQL, s.sourceID, groups, back); err != nil {
-		return nil, err
-	}
-	return s.letters(ctx, firstLetters+` AND m.group_id = ANY($4)
-ORDER BY m.group_id, m.seq
-LIMIT $3
-FOR UPDATE`, s.sourceID, s.startedAt, n, groups)
+	return s.letters(ctx, `
+SELECT m.id, g.group_id, coalesce(m.dead_letter_source, '')
+FROM message_groups g
+CROSS JOIN LATERAL (
+	SELECT id, dead_letter_source, bool_and(visible_at <= $2) OVER (ROWS UNBOUNDED PRECEDING) AS open
+	FROM (
+		SELECT id, dead_letter_source, visible_at
+		FROM messages
+		WHERE queue_id = $1 AND group_id = g.group_id AND seq IS NOT NULL
+		ORDER BY seq
+		LIMIT $3
+	) AS first
+) AS m
+WHERE g.queue_id = $1 AND g.ready_at <= tusq_now() AND m.open
+LIMIT $3`, s.sourceID, s.startedAt, n)
 }
 
-// firstLetters are messages before which none of their group is invisible.
-const firstLetters = `
-SELECT m.id, m.group_id, coalesce(m.dead_letter_source, '')
-FROM messages m
-WHERE m.queue_id = $1 AND m.seq IS NOT NULL AND m.visible_at <= $2 AND NOT EXISTS (
-	SELECT 1
-	FROM messages b
-	WHERE b.queue_id = $1 AND b.group_id = m.group_id AND b.seq < m.seq AND b.visible_at > $2
-)`
+// lock locks what is to be moved and returns what can still be. The targets come first: a
+// claim that buries holds its own queue's groups before it locks those of the dead-letter
+// queue. A target that is gone by now ends the step; the next one finds out.
+func (s *step) lock(ctx context.Context, letters []letter) ([]letter, error) {
+	byTarget := map[int64][]string{}
+	ids := make([]pgtype.UUID, len(letters))
+	for i, l := range letters {
+		byTarget[l.target] = append(byTarget[l.target], l.groupID)
+		ids[i] = l.id
+	}
+	for _, target := range slices.Sorted(maps.Keys(byTarget)) {
+		tag, err := s.tx.Exec(ctx, `SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL FOR SHARE`, target)
+		if err != nil || tag.RowsAffected() == 0 {
+			return nil, err
+		}
+		if err := s.lockGroups(ctx, target, byTarget[target]); err != nil {
+			return nil, err
+		}
+	}
+	groups := make([]string, len(letters))
+	for i, l := range letters {
+		groups[i] = l.groupID
+	}
+	if err := s.lockGroups(ctx, s.sourceID, groups); err != nil {
+		return nil, err
+	}
+	rows, _ := s.tx.Query(ctx, `
+SELECT id
+FROM messages
+WHERE queue_id = $1 AND visible_at <= $2 AND id = ANY($3)
+ORDER BY id
+FOR UPDATE`, s.sourceID, s.startedAt, ids)
+	locked, err := pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
+	if err != nil {
+		return nil, err
+	}
+	return keep(letters, locked), nil
+}
+
+func (s *step) lockGroups(ctx context.Context, queueID int64, groups []string) error {
+	if !s.fifo || len(groups) == 0 {
+		return nil
+	}
+	lock := lockOf(groups, noDelay)
+	_, err := s.tx.Exec(ctx, lockGroupsSQL, queueID, lock.groups, lock.after)
+	return err
+}
+
+// keep returns the letters that were locked, but none after one of its group that was not.
+func keep(letters []letter, locked []pgtype.UUID) []letter {
+	there := make(map[pgtype.UUID]bool, len(locked))
+	for _, id := range locked {
+		there[id] = true
+	}
+	broken := map[string]bool{}
+	return slices.DeleteFunc(letters, func(l letter) bool {
+		if !there[l.id] && l.groupID != "" {
+			broken[l.groupID] = true
+		}
+		return !there[l.id] || broken[l.groupID]
+	})
+}
 
 func (s *step) letters(ctx context.Context, sql string, params ...any) ([]letter, error) {
 	rows, _ := s.tx.Query(ctx, sql, params...)
@@ -186,15 +245,6 @@ func (s *step) letters(ctx context.Context, sql string, params ...any) ([]letter
 		err = row.Scan(&l.id, &l.groupID, &l.source)
 		return l, err
 	})
-}
-
-// outgoingTo makes of letters what workGroups needs to know of them.
-func outgoingTo(letters []letter) []*service.Outgoing {
-	sends := make([]*service.Outgoing, len(letters))
-	for i, l := range letters {
-		sends[i] = &service.Outgoing{GroupID: l.groupID}
-	}
-	return sends
 }
 
 // address finds where letters go, and returns those before the first that goes nowhere,
@@ -232,18 +282,19 @@ func (s *step) move(ctx context.Context, letters []letter) error {
 		return nil
 	}
 	byTarget := map[int64][]letter{}
-	for _, l := range letters {
+	groups := make([]string, len(letters))
+	for i, l := range letters {
 		byTarget[l.target] = append(byTarget[l.target], l)
+		groups[i] = l.groupID
 	}
-	for target, part := range byTarget {
-		if err := s.moveTo(ctx, target, part); err != nil {
+	for _, target := range slices.Sorted(maps.Keys(byTarget)) {
+		if err := s.moveTo(ctx, target, byTarget[target]); err != nil {
 			return fmt.Errorf("move to queue %d: %w", target, err)
 		}
-		s.events = append(s.events, service.Event{QueueID: target, Visible: len(part)})
+		s.events = append(s.events, service.Event{QueueID: target, Visible: len(byTarget[target])})
 	}
 	if s.fifo {
-		groups, _ := workGroups(&service.QueueWork{Sends: outgoingTo(letters)})
-		if _, err := s.tx.Exec(ctx, refreshGroupsSQL, s.sourceID, groups); err != nil {
+		if _, err := s.tx.Exec(ctx, refreshGroupsSQL, s.sourceID, lockOf(groups, noDelay).groups); err != nil {
 			return err
 		}
 	}
@@ -257,15 +308,9 @@ WHERE id = $1`, s.id, len(letters))
 	return err
 }
 
-// moveTo moves letters to one queue. In a FIFO queue they come after what is there, in
-// their order, and their own ids deduplicate them.
+// moveTo moves letters to one queue, whose groups are locked. In a FIFO queue they come
+// after what is there, in their order.
 func (s *step) moveTo(ctx context.Context, target int64, letters []letter) error {
-	if s.fifo {
-		groups, back := workGroups(&service.QueueWork{Sends: outgoingTo(letters)})
-		if _, err := s.tx.Exec(ctx, lockGroupsSQL, target, groups, back); err != nil {
-			return err
-		}
-	}
 	ids, fresh := make([]pgtype.UUID, len(letters)), make([]pgtype.UUID, len(letters))
 	for i, l := range letters {
 		id, err := uuid.NewV7()
@@ -275,18 +320,33 @@ func (s *step) moveTo(ctx context.Context, target int64, letters []letter) error
 		ids[i], fresh[i] = l.id, pgtype.UUID{Bytes: id, Valid: true}
 	}
 	_, err := s.tx.Exec(ctx, `
-WITH dead AS (
+WITH found AS MATERIALIZED (
+	SELECT m.ctid, m.queue_id, t.fresh, t.nth
+	FROM unnest($4::uuid[], $5::uuid[]) WITH ORDINALITY AS t (id, fresh, nth)
+	CROSS JOIN LATERAL (
+		SELECT ctid, queue_id
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN t.id AND t.id
+		ORDER BY id
+		LIMIT 1
+	) AS m
+), dead AS (
 	DELETE FROM messages m
-	USING unnest($4::uuid[], $5::uuid[]) WITH ORDINALITY AS t (id, fresh, nth)
-	WHERE m.queue_id = $1 AND m.id = t.id
-	RETURNING m.*, t.fresh, t.nth
+	USING found f
+	WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id
+	RETURNING m.*, f.fresh, f.nth
 ), moved AS (
 	INSERT INTO messages (queue_id, id, visible_at, sent_at, body, attributes, group_id, trace_header, seq, deduplication_id)
 	SELECT $2, d.fresh, tusq_now(), tusq_now(), d.body, d.attributes, d.group_id, d.trace_header,
 		g.last_seq - `+seqStride+` + d.nth, d.deduplication_id
 	FROM dead d
-	LEFT JOIN message_groups g ON d.seq IS NOT NULL AND g.queue_id = $2 AND g.group_id = d.group_id
-	ORDER BY d.nth
+	LEFT JOIN LATERAL (
+		SELECT last_seq
+		FROM message_groups
+		WHERE d.seq IS NOT NULL AND queue_id = $2 AND group_id BETWEEN d.group_id AND d.group_id
+		ORDER BY group_id
+		LIMIT 1
+	) AS g ON true
 	RETURNING id
 ), counted AS (`+countMoved+`
 )

@@ -49,6 +49,7 @@ type Options struct {
 // Repository is a [service.Store] on PostgreSQL.
 type Repository struct {
 	hot  *pgxpool.Pool // flushes, with fixed plans
+	jobs *pgxpool.Pool // what changes many messages outside of flushes, with fixed plans
 	cold *pgxpool.Pool // all else
 	lane int
 	id   string // tells this process's notifications from others'
@@ -59,7 +60,10 @@ type Repository struct {
 
 var _ service.Store = (*Repository)(nil)
 
-const coldConnections = 8
+const (
+	jobConnections  = 4
+	coldConnections = 8
+)
 
 // Open connects to a migrated database and checks that it is fit for messages.
 func Open(ctx context.Context, opts Options) (*Repository, error) {
@@ -76,8 +80,13 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, r.hotSettings(), r.assignLane(opts.HotConnections)); err != nil {
 		return nil, err
 	}
+	if r.jobs, err = openPool(ctx, opts.URL, jobConnections, hotPlans, nil); err != nil {
+		r.hot.Close()
+		return nil, err
+	}
 	if r.cold, err = openPool(ctx, opts.URL, coldConnections, nil, nil); err != nil {
 		r.hot.Close()
+		r.jobs.Close()
 		return nil, err
 	}
 	if err := r.check(ctx); err != nil {
@@ -90,6 +99,7 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 // Close ends all connections.
 func (r *Repository) Close() {
 	r.hot.Close()
+	r.jobs.Close()
 	r.cold.Close()
 }
 

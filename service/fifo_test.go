@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"tusq/service"
 )
@@ -302,4 +305,49 @@ func TestWaitingReceiversHearOfFreedGroups(t *testing.T) {
 	got := w.wait(w.ctx, w.other, 1)
 	w.mustDelete(first...)
 	(<-got).mustHave(t, 1)
+}
+
+// TestPurgeOfABusyFIFOQueue purges while two replicas send, receive and delete: nobody
+// meets an error, and no transaction is rolled back for a deadlock.
+func TestPurgeOfABusyFIFOQueue(t *testing.T) {
+	w := fifoWorld(t, service.QueueChange{})
+	var work sync.WaitGroup
+	until := time.Now().Add(2 * time.Second)
+	for n, replica := range []*service.Service{w.Service, w.other, w.Service, w.other} {
+		busy := &world{Service: replica, t: t, ctx: w.ctx, queue: w.queue}
+		work.Go(func() {
+			for i := 0; time.Now().Before(until); i++ {
+				busy.post(fmt.Sprintf("g%d:%d/%d", i%10, n, i), fmt.Sprintf("g%d:%d/%d", (i+n)%10, n, i))
+				busy.mustDelete(busy.receive(w.queue, 10)...)
+			}
+		})
+	}
+	purges := 0
+	for ; time.Now().Before(until); purges++ {
+		if _, err := w.PurgeQueue(w.ctx, caller, service.PurgeQueue{Name: w.queue}); err != nil {
+			t.Errorf("purge: %v", err)
+		}
+	}
+	work.Wait()
+	if _, err := w.PurgeQueue(w.ctx, caller, service.PurgeQueue{Name: w.queue}); err != nil {
+		t.Errorf("purge: %v", err)
+	}
+	w.wantStats(w.queue, service.Stats{})
+	if deadlocks := w.deadlocks(); deadlocks > 0 || purges == 0 {
+		t.Errorf("%d deadlocks in %d purges", deadlocks, purges)
+	}
+}
+
+// deadlocks counts those that PostgreSQL has resolved in the test's database.
+func (w *world) deadlocks() (n int) {
+	w.t.Helper()
+	conn, err := pgx.Connect(w.ctx, w.url)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer conn.Close(w.ctx)
+	if err := conn.QueryRow(w.ctx, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`).Scan(&n); err != nil {
+		w.t.Fatal(err)
+	}
+	return n
 }

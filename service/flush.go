@@ -23,6 +23,7 @@ const (
 )
 
 const (
+	claimSlack    = 500  // groups that a receiver who asks again may find not ready
 	maxClaim      = 1000 // messages of one claim statement; who is left without asks again
 	flushAttempts = 3    // of a flush that met a conflict or lost its connection
 
@@ -193,6 +194,7 @@ func (w *QueueWork) addDemand(d *demand) {
 		if claim.Max+d.max <= maxClaim || !w.FIFO {
 			claim.Max = min(claim.Max+d.max, maxClaim)
 		}
+		claim.Slack = max(claim.Slack, d.want.Slack)
 		return
 	}
 	claim := d.want

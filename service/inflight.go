@@ -41,23 +41,34 @@ func (c *inFlightCounts) known(queueID int64, limit int) (counted int, again boo
 	defer c.mu.Unlock()
 	count := c.queues[queueID]
 	if count == nil {
+		if len(c.queues) >= cacheSize {
+			clear(c.queues)
+		}
+		c.queues[queueID] = &inFlightCount{at: time.Now()}
 		return 0, true
 	}
-	if count.counted >= limit {
-		return count.counted, time.Since(count.at) > time.Second
+	age := time.Since(count.at)
+	switch {
+	case count.counted >= limit:
+		again = age > time.Second
+	case count.claimed >= inFlightStep && age > inFlightAge:
+		again = true
+	default:
+		again = count.claimed >= max(inFlightStep, (limit-count.counted)/4)
 	}
-	enough := count.claimed >= max(inFlightStep, (limit-count.counted)/4)
-	return count.counted, enough || (count.claimed >= inFlightStep && time.Since(count.at) > inFlightAge)
+	if again { // by this receive alone
+		count.claimed, count.at = 0, time.Now()
+	}
+	return count.counted, again
 }
 
 // set notes a new count.
 func (c *inFlightCounts) set(queueID int64, counted int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.queues) >= cacheSize {
-		clear(c.queues)
+	if count := c.queues[queueID]; count != nil {
+		count.counted = counted
 	}
-	c.queues[queueID] = &inFlightCount{counted: counted, at: time.Now()}
 }
 
 // tooManyInFlight tells whether a receive that waits has to go without messages; one that

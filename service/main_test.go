@@ -18,6 +18,7 @@ type world struct {
 	other *service.Service
 	t     *testing.T
 	ctx   context.Context
+	url   string // of the database
 	queue string
 }
 
@@ -30,7 +31,7 @@ func setup(t *testing.T, change service.QueueChange) *world {
 	url := pgtest.New(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, queue: "orders"}
+	w := &world{t: t, ctx: ctx, url: url, queue: "orders"}
 	// Waking is by hints alone: the periodic check that makes up for them never comes.
 	w.Service = testservice.On(t, url, service.Options{CheckInterval: time.Hour})
 	w.other = testservice.On(t, url, service.Options{CheckInterval: time.Hour})

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/google/uuid"
@@ -76,33 +77,39 @@ func (o *Outgoing) sent(place int) Sent {
 
 // call returns the record of a call with a key, or nil: also on a FIFO queue unless the key
 // is strict, because its messages' deduplication ids do the same.
-func (s *SendMessages) call(first MessageID, fifo bool) *SendCall {
+func (s *SendMessages) call(first MessageID, fifo bool, sent []Sent) *SendCall {
 	if s.Key.ID == "" || fifo && !s.Key.Strict {
 		return nil
 	}
-	fingerprint := s.fingerprint()
+	fingerprint := s.fingerprint(sent)
 	if s.Key.Strict {
 		return &SendCall{Key: newKey("call", s.Key.ID), Fingerprint: fingerprint, Owner: first}
 	}
 	return &SendCall{Key: newKey("invocation", s.Key.ID, string(fingerprint[:])), Fingerprint: fingerprint, Owner: first}
 }
 
-// fingerprint tells calls with other messages apart. Trace headers do not count: something
-// on the way may give each repetition another.
-func (s *SendMessages) fingerprint() Key {
+// fingerprint tells calls with other messages apart, and those of which other messages are
+// refused: what the first call did not store must not be taken for stored. Trace headers do
+// not count: something on the way may give each repetition another.
+func (s *SendMessages) fingerprint(sent []Sent) Key {
 	messages := slices.Clone(s.Messages)
+	var refused []string
 	for i := range messages {
 		messages[i].TraceHeader = ""
+		if sent[i].Err != nil {
+			refused = append(refused, strconv.Itoa(i))
+		}
 	}
 	text, err := json.Marshal(messages)
 	if err != nil {
 		panic(err) // strings, numbers and bytes only
 	}
-	return newKey("fingerprint", string(text))
+	return newKey("fingerprint", append(refused, string(text))...)
 }
 
-// repeated tells whether the call had been carried out before.
-func (c *SendCall) repeated() bool { return c.FirstOwner != c.Owner }
+// repeated tells whether the call had been carried out before. Of a call whose flush has
+// failed nothing is known.
+func (c *SendCall) repeated() bool { return c.FirstOwner != c.Owner && c.FirstOwner != MessageID{} }
 
 // reused tells whether the call's key has named another call.
 func (c *SendCall) reused() bool {

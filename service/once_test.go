@@ -107,3 +107,32 @@ func TestConcurrentCallsOfOneKey(t *testing.T) {
 	}
 	w.wantStats(w.queue, service.Stats{Visible: int64(len(ids))})
 }
+
+func TestFailedCallsReuseNoKey(t *testing.T) {
+	w := setupFaulty(t, "orders", &faulty{err: service.ErrConflict})
+	w.store.faults.Store(100)
+	key := service.CallKey{ID: "call", Strict: true}
+	_, err := w.sendKeyed(w.Service, key, "1")
+	wantCode(t, err, service.CodeUnavailable)
+	w.store.faults.Store(0)
+	if _, err := w.sendKeyed(w.Service, key, "1"); err != nil {
+		t.Error(err)
+	}
+	w.wantStats(w.queue, service.Stats{Visible: 1})
+}
+
+// TestRefusedMessagesAreNotTakenForStored repeats a call when a message that was refused
+// would be accepted.
+func TestRefusedMessagesAreNotTakenForStored(t *testing.T) {
+	w := setup(t, service.QueueChange{MaxMessageSize: new(1024)})
+	key := service.CallKey{ID: "call", Strict: true}
+	long := strings.Repeat("x", 2000)
+	if sent, err := w.sendKeyed(w.Service, key, "1", long); err != nil || sent[1].Err == nil {
+		t.Fatal(sent, err)
+	}
+	if _, err := w.UpdateQueue(w.ctx, caller, w.queue, service.QueueChange{MaxMessageSize: new(4096)}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.sendKeyed(w.Service, key, "1", long)
+	wantCode(t, err, service.CodeKeyReused)
+}

@@ -242,7 +242,9 @@ func (s *Service) PurgeQueue(ctx context.Context, caller Caller, purge PurgeQueu
 	if err != nil {
 		return 0, err
 	}
-	return s.store.PurgeQueue(ctx, queue.ID, purge.Every)
+	purged, err := s.store.PurgeQueue(ctx, queue.ID, purge.Every)
+	s.announce(Event{QueueID: queue.ID, Changed: true}) // a FIFO queue's groups may go on
+	return purged, err
 }
 
 // GetQueueStats counts a queue's messages, exactly, at one moment.

@@ -167,6 +167,7 @@ func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages, 
 			s.inFlight.add(q.ID, len(o.claim.got))
 			return o.claim.got, nil
 		}
+		want.Slack = claimSlack
 	}
 	return nil, nil
 }

@@ -44,7 +44,6 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 	if err != nil {
 		return nil, false, err
 	}
-	call := send.call(ids[0], q.Settings.FIFO)
 	sent = make([]Sent, len(send.Messages))
 	ops := make([]*op, 0, len(send.Messages))
 	for i := range send.Messages {
@@ -53,11 +52,15 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 			sent[i].Err = err
 			continue
 		}
-		out.ID, out.StoredID, out.Call = ids[i], ids[i], call
+		out.ID, out.StoredID = ids[i], ids[i]
 		ops = append(ops, &op{kind: opSend, queue: q, send: out, place: i})
 	}
 	if len(ops) == 0 {
 		return sent, false, nil
+	}
+	call := send.call(ids[0], q.Settings.FIFO, sent)
+	for _, o := range ops {
+		o.send.Call = call
 	}
 	if err := s.do(ctx, ops); err != nil {
 		return nil, false, err

@@ -208,6 +208,7 @@ type SendCall struct {
 type Claim struct {
 	Max        int
 	PerCaller  int // on a FIFO queue: Max is a multiple of it; messages of a group go to one caller
+	Slack      int // on a FIFO queue: groups that turn out to be not ready, on which no place is lost
 	Visibility time.Duration
 	Retention  time.Duration // messages sent longer ago have expired
 	// Returned is how many places at most go to messages that came back while fresh ones wait too.
