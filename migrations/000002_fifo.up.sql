@@ -19,9 +19,9 @@ ALTER TABLE messages
 CREATE INDEX messages_fifo ON messages (queue_id, group_id, seq) WHERE seq IS NOT NULL;
 
 -- One row for each group of a FIFO queue that holds messages. Whoever changes a group's
--- messages locks it first (what has expired is nobody's, and may go without). ready_at is
--- never later than the moment at which the group's first message becomes visible; a claim
--- that finds it too early sets it right. turn is 0 while the first message was never
+-- messages locks it first. ready_at is never later than the moment at which the group's first
+-- message becomes visible (an expired message counts until it is deleted, a few seconds
+-- later); a claim that finds it too early sets it right. turn is 0 while the first message was never
 -- received, 1 when it came back, 2 when it came back often.
 CREATE TABLE message_groups (
     queue_id bigint NOT NULL,

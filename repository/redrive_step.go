@@ -148,14 +148,14 @@ type letter struct {
 	target  int64  // the queue that it goes to
 }
 
-// find finds the oldest messages that were visible when the redrive began. On a FIFO queue
+// find finds the oldest messages that were visible when the redrive began and have not expired. On a FIFO queue
 // these are the first ones of ready groups, group by group.
 func (s *step) find(ctx context.Context, n int) ([]letter, error) {
 	if !s.fifo {
 		return s.letters(ctx, `
 SELECT id, '', coalesce(dead_letter_source, '')
 FROM messages
-WHERE queue_id = $1 AND visible_at <= $2
+WHERE queue_id = $1 AND visible_at <= $2 AND sent_at > `+retentionStart+`
 ORDER BY id
 LIMIT $3`, s.sourceID, s.startedAt, n)
 	}
@@ -167,7 +167,7 @@ CROSS JOIN LATERAL (
 	FROM (
 		SELECT id, dead_letter_source, visible_at
 		FROM messages
-		WHERE queue_id = $1 AND group_id = g.group_id AND seq IS NOT NULL
+		WHERE queue_id = $1 AND group_id = g.group_id AND seq IS NOT NULL AND sent_at > `+retentionStart+`
 		ORDER BY seq
 		LIMIT $3
 	) AS first

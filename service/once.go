@@ -69,7 +69,8 @@ func (id MessageID) String() string { return uuid.UUID(id).String() }
 
 // sent is the answer to a stored message, or to one that was not stored again.
 func (o *Outgoing) sent(place int) Sent {
-	if o.Call != nil && o.Call.repeated() && o.DeduplicationID == "" {
+	// The deduplication id of a FIFO queue's message may have been forgotten since, by a purge.
+	if o.Call != nil && o.Call.repeated() && o.Sequence == 0 {
 		return Sent{ID: o.Call.FirstOwner.following(place).String()}
 	}
 	return Sent{ID: o.StoredID.String(), Sequence: o.Sequence}

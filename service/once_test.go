@@ -136,3 +136,21 @@ func TestRefusedMessagesAreNotTakenForStored(t *testing.T) {
 	_, err := w.sendKeyed(w.Service, key, "1", long)
 	wantCode(t, err, service.CodeKeyReused)
 }
+
+// TestRepeatedCallsAfterAPurge repeats a call whose messages and deduplication ids are gone.
+func TestRepeatedCallsAfterAPurge(t *testing.T) {
+	w := fifoWorld(t, service.QueueChange{ContentDeduplication: new(true)})
+	key := service.CallKey{ID: "call", Strict: true}
+	first, err := w.sendKeyed(w.Service, key, "1", "2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.PurgeQueue(w.ctx, caller, service.PurgeQueue{Name: w.queue}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.sendKeyed(w.other, key, "1", "2")
+	if err != nil || again[0].ID != first[0].ID || again[1].ID != first[1].ID {
+		t.Errorf("first %+v, again %+v, %v", first, again, err)
+	}
+	w.wantStats(w.queue, service.Stats{})
+}

@@ -17,6 +17,10 @@ import (
 // releaseTimeout bounds the release of messages whose receiver has gone.
 const releaseTimeout = 5 * time.Second
 
+// statusClientGone is logged for a request whose client did not wait for the answer. No
+// client sees it.
+const statusClientGone = 499
+
 // Options say how the deployment presents itself.
 type Options struct {
 	Region    string       // in ARNs
@@ -100,6 +104,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := h.newCall(r)
 	output, err := asked.run(ctx, c, asked.input)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		w.WriteHeader(statusClientGone)
+		return
+	}
 	if err != nil {
 		codec.writeError(w, r, asError(ctx, err))
 		return
