@@ -1,0 +1,82 @@
+package lifecycle
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tusq/client"
+	"tusq/internal/pgtest"
+	"tusq/service"
+	"tusq/test/testserver"
+	"tusq/test/testservice"
+)
+
+// world is a running service on a database of its own, whose time stands still but for
+// Travel, with a server of every route. It ends with the test.
+type world struct {
+	Service  *service.Service
+	Database string // its URL
+	Surfaces []surface
+
+	t     testing.TB
+	clock *pgx.Conn
+	now   time.Time
+}
+
+// freezeSQL lets tusq_now read a table that only Travel writes.
+const freezeSQL = `
+CREATE TABLE test_clock (now timestamptz NOT NULL);
+INSERT INTO test_clock VALUES ($1);
+CREATE OR REPLACE FUNCTION tusq_now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now FROM test_clock'`
+
+// newWorld makes a world.
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	ctx := context.Background()
+	w := &world{t: t, Database: pgtest.New(t), now: time.Now().Add(time.Hour).Truncate(time.Second).UTC()}
+	var err error
+	if w.clock, err = pgx.Connect(ctx, w.Database); err != nil {
+		t.Fatalf("connect to the clock: %v", err)
+	}
+	t.Cleanup(func() { w.clock.Close(ctx) })
+	if _, err := w.clock.Exec(ctx, freezeSQL, pgx.QueryExecModeSimpleProtocol, w.now); err != nil {
+		t.Fatalf("stop the clock: %v", err)
+	}
+	w.Service = testservice.On(t, w.Database, service.Options{})
+	server := httptest.NewServer(testserver.Handler(w.Service))
+	t.Cleanup(server.Close)
+	w.Surfaces = surfaces(t, w.Service, server)
+	return w
+}
+
+func surfaces(t testing.TB, svc *service.Service, server *httptest.Server) []surface {
+	ctx := context.Background()
+	restClient, err := client.New(server.URL, client.WithRetry(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := wire{ctx: ctx, http: &http.Client{Transport: server.Client().Transport}, base: server.URL}
+	return []surface{
+		core{ctx, svc},
+		rest{ctx, restClient},
+		sqs{jsonProtocol{w}, "SQS JSON", server.URL},
+		sqs{queryProtocol{w}, "SQS Query", server.URL},
+	}
+}
+
+// Now is the time that the database shows.
+func (w *world) Now() time.Time { return w.now }
+
+// Travel moves the time forward.
+func (w *world) Travel(d time.Duration) {
+	w.t.Helper()
+	w.now = w.now.Add(d)
+	if _, err := w.clock.Exec(context.Background(), `UPDATE test_clock SET now = $1`, w.now); err != nil {
+		w.t.Fatalf("travel: %v", err)
+	}
+}
