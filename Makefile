@@ -6,10 +6,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint generate clean setup setup-test
+.PHONY: help build run test test-clients lint generate clean setup setup-test
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build bin/tusq
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X tusq/internal/version.release=$(VERSION)" -o bin/tusq ./cmd/tusq
@@ -19,9 +19,15 @@ run: setup build ## install what is missing, build, and serve on http://127.0.0.
 
 test: setup-test ## install what is missing and run every test
 	go test $(RACE) -timeout 8m ./...
+	cd test/clients/gocloud && go test $(RACE) -timeout 5m ./...
+
+test-clients: setup ## install clients of other languages, and run them against tusq
+	@sh test/install-clients.sh
+	go test -tags clients -count 1 -timeout 5m ./test/clients/scripts
 
 lint: ## check the code's form, and that generated files are up to date
-	$(LINT) run
+	$(LINT) run --build-tags clients
+	cd test/clients/gocloud && $(LINT) run
 	go run ./openapi/generate --check
 
 generate: setup ## write openapi/openapi.json and migrations/schema.sql

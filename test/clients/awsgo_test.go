@@ -34,14 +34,17 @@ func newAWSGo(t *testing.T) *awsGo {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	endpoint := testserver.New(t)
-	client := sqs.New(sqs.Options{
+	c := &awsGo{Client: newSQSClient(endpoint), t: t, ctx: ctx, endpoint: endpoint}
+	c.queue = c.create("jobs", nil)
+	return c
+}
+
+func newSQSClient(endpoint string) *sqs.Client {
+	return sqs.New(sqs.Options{
 		BaseEndpoint: &endpoint,
 		Region:       "eu-west-3",
 		Credentials:  credentials.NewStaticCredentialsProvider("key", "secret", ""),
-	})
-	c := &awsGo{Client: client, t: t, ctx: ctx, endpoint: endpoint}
-	c.queue = c.create("jobs", nil)
-	return c
+	}, answered.record)
 }
 
 func (c *awsGo) create(name string, attributes map[string]string) (url string) {
@@ -67,8 +70,13 @@ func (c *awsGo) send(body string) {
 // receive receives up to ten messages with all their attributes.
 func (c *awsGo) receive() []types.Message {
 	c.t.Helper()
+	return c.receiveFrom(c.queue)
+}
+
+func (c *awsGo) receiveFrom(queue string) []types.Message {
+	c.t.Helper()
 	out, err := c.ReceiveMessage(c.ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &c.queue, MaxNumberOfMessages: 10,
+		QueueUrl: &queue, MaxNumberOfMessages: 10,
 		MessageAttributeNames:       []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 	})
@@ -287,10 +295,10 @@ func (c *awsGo) failures() []awsGoFailure {
 			_, err := c.DeleteMessage(c.ctx, &sqs.DeleteMessageInput{QueueUrl: &c.queue, ReceiptHandle: aws.String("garbage")})
 			return err
 		}, new(*types.ReceiptHandleIsInvalid), "ReceiptHandleIsInvalid"},
-		{"action that is not served", func() error {
-			_, err := c.ListMessageMoveTasks(c.ctx, &sqs.ListMessageMoveTasksInput{SourceArn: aws.String("arn")})
+		{"absent source", func() error {
+			_, err := c.ListMessageMoveTasks(c.ctx, &sqs.ListMessageMoveTasksInput{SourceArn: new(arn("nope"))})
 			return err
-		}, new(*types.UnsupportedOperation), "AWS.SimpleQueueService.UnsupportedOperation"},
+		}, new(*types.ResourceNotFoundException), "ResourceNotFoundException"},
 	}
 }
 

@@ -1,0 +1,96 @@
+//go:build clients
+
+package scripts
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	startLimit = time.Minute
+	stopLimit  = 20 * time.Second
+)
+
+// serve runs the real binary with a database of its own until the test's end, and returns
+// its URL. If the test is killed, the server is, and its database with it.
+func serve(t *testing.T) string {
+	t.Helper()
+	dir := dataDir(t)
+	binary := filepath.Join(t.TempDir(), "tusq")
+	if out, err := exec.Command("go", "build", "-o", binary, "tusq/cmd/tusq").CombinedOutput(); err != nil {
+		t.Fatalf("build tusq: %v\n%s", err, out)
+	}
+	address := freeAddress(t)
+	server := exec.Command(binary, "serve", "--listen", address, "--data-dir", dir)
+	var log bytes.Buffer
+	server.Stdout, server.Stderr = &log, &log
+	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Wait() }()
+	t.Cleanup(func() {
+		stop(t, server, ended)
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", log.Bytes()[max(0, log.Len()-8000):])
+		}
+	})
+	awaitReady(t, "http://"+address, ended)
+	return "http://" + address
+}
+
+// stop ends the server and waits for its end: its log may be read then.
+func stop(t *testing.T, server *exec.Cmd, ended <-chan error) {
+	t.Helper()
+	_ = server.Process.Signal(syscall.SIGINT) // fails where it has ended, which the wait tells
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("the server ended with: %v", err)
+		}
+	case <-time.After(stopLimit):
+		_ = server.Process.Kill()
+		<-ended
+		t.Error("the server did not end on SIGINT")
+	}
+}
+
+func awaitReady(t *testing.T, url string, ended chan error) {
+	t.Helper()
+	deadline := time.After(startLimit)
+	for tick := time.NewTicker(50 * time.Millisecond); ; {
+		if response, err := http.Get(url + "/readyz"); err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case err := <-ended:
+			ended <- err // for stop
+			t.Fatal("the server ended before it was ready")
+		case <-deadline:
+			t.Fatalf("the server was not ready within %v", startLimit)
+		}
+	}
+}
+
+// freeAddress is a loopback address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
