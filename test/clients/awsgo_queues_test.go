@@ -125,12 +125,3 @@ func TestAWSGoDeadLetters(t *testing.T) {
 		t.Errorf("its attributes are %v", a)
 	}
 }
-
-// checkEmpty checks that a queue has no messages, in flight or not.
-func (c *awsGo) checkEmpty(queue string) {
-	c.t.Helper()
-	want := map[string]string{"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
-	if got := c.attributes(queue, "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"); !maps.Equal(got, want) {
-		c.t.Errorf("the queue is not empty: %v", got)
-	}
-}
