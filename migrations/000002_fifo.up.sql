@@ -52,6 +52,7 @@ CREATE TABLE once_keys (
     seq         bigint,        -- of a FIFO queue's message
     expires_at  timestamptz NOT NULL,
     fingerprint uuid,          -- of a call's messages
+    repeats     integer NOT NULL DEFAULT 0, -- how often it was asked for again
     PRIMARY KEY (queue_id, key)
 ) WITH (
     autovacuum_vacuum_scale_factor = 0,

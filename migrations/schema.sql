@@ -47,7 +47,8 @@ CREATE TABLE public.once_keys (
     message_id uuid NOT NULL,
     seq bigint,
     expires_at timestamp with time zone NOT NULL,
-    fingerprint uuid
+    fingerprint uuid,
+    repeats integer DEFAULT 0 NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='50000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='50000', autovacuum_vacuum_cost_delay='0');
 

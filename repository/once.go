@@ -24,7 +24,8 @@ ON CONFLICT (queue_id, key) DO UPDATE
 SET message_id = CASE WHEN o.expires_at <= tusq_now() THEN excluded.message_id ELSE o.message_id END,
 	seq = CASE WHEN o.expires_at <= tusq_now() THEN excluded.seq ELSE o.seq END,
 	fingerprint = CASE WHEN o.expires_at <= tusq_now() THEN excluded.fingerprint ELSE o.fingerprint END,
-	expires_at = CASE WHEN o.expires_at <= tusq_now() THEN excluded.expires_at ELSE o.expires_at END
+	expires_at = CASE WHEN o.expires_at <= tusq_now() THEN excluded.expires_at ELSE o.expires_at END,
+	repeats = CASE WHEN o.expires_at <= tusq_now() THEN 0 ELSE o.repeats + 1 END
 RETURNING key, message_id, coalesce(seq, 0), fingerprint`
 
 // takeCallsSQL takes the keys of calls, in the order of the keys.
@@ -68,28 +69,38 @@ CROSS JOIN LATERAL (
 	LIMIT 1
 ) AS o`
 
-// queueCalls takes the keys of the calls that a queue's messages came with.
+// queueCalls takes the keys of the calls that a FIFO queue's messages came with.
 func queueCalls(batch *pgx.Batch, w *service.QueueWork) {
 	if len(w.Calls) == 0 {
 		return
 	}
+	params := append([]any{w.QueueID}, callParams(w)...)
+	batch.Queue(takeCallsSQL, params...).Query(func(rows pgx.Rows) error {
+		held, err := readHolders(rows)
+		answerCalls(w, held)
+		return err
+	})
+}
+
+// callParams are the calls in the order of their keys: keys, owners, fingerprints.
+func callParams(w *service.QueueWork) []any {
 	slices.SortFunc(w.Calls, func(a, b *service.SendCall) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	n := len(w.Calls)
 	keys, owners, fingerprints := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]pgtype.UUID, n)
 	for i, call := range w.Calls {
 		keys[i], owners[i], fingerprints[i] = pgKey(call.Key), pgUUID(call.Owner), pgKey(call.Fingerprint)
 	}
-	batch.Queue(takeCallsSQL, w.QueueID, keys, owners, fingerprints).Query(func(rows pgx.Rows) error {
-		held, err := readHolders(rows)
-		for _, call := range w.Calls {
-			first, ok := held[call.Key]
-			if !ok { // the queue is gone
-				first = holder{owner: call.Owner, fingerprint: call.Fingerprint}
-			}
+	return []any{keys, owners, fingerprints}
+}
+
+// answerCalls tells the calls who holds their keys: they themselves where nobody else is named.
+func answerCalls(w *service.QueueWork, held map[service.Key]holder) {
+	for _, call := range w.Calls {
+		call.FirstOwner, call.FirstFingerprint = call.Owner, call.Fingerprint
+		if first, ok := held[call.Key]; ok {
 			call.FirstOwner, call.FirstFingerprint = first.owner, first.fingerprint
 		}
-		return err
-	})
+	}
 }
 
 // queueKeys takes the deduplication ids of a FIFO queue's messages.
@@ -106,7 +117,8 @@ func queueKeys(batch *pgx.Batch, w *service.QueueWork) {
 		m := w.Sends[place]
 		keys[i], ids[i], groups[i], places[i], sends[i] = pgKey(m.Key), pgUUID(m.ID), m.GroupID, place+1, m
 	}
-	params := append([]any{w.QueueID, keys, ids, groups, places}, callParams(sends)...)
+	calls, owners := ownersOf(sends)
+	params := []any{w.QueueID, keys, ids, groups, places, calls, owners}
 	answer := func(rows pgx.Rows) error {
 		held, err := readHolders(rows)
 		for _, m := range w.Sends {
@@ -122,15 +134,15 @@ func queueKeys(batch *pgx.Batch, w *service.QueueWork) {
 	}
 }
 
-// callParams are the keys of messages' calls and the calls' first messages.
-func callParams(sends []*service.Outgoing) []any {
-	calls, owners := make([]pgtype.UUID, len(sends)), make([]pgtype.UUID, len(sends))
+// ownersOf are the keys of messages' calls, and the calls' first messages.
+func ownersOf(sends []*service.Outgoing) (calls, owners []pgtype.UUID) {
+	calls, owners = make([]pgtype.UUID, len(sends)), make([]pgtype.UUID, len(sends))
 	for i, m := range sends {
 		if m.Call != nil {
 			calls[i], owners[i] = pgKey(m.Call.Key), pgUUID(m.Call.Owner)
 		}
 	}
-	return []any{calls, owners}
+	return calls, owners
 }
 
 // keyParams are the keys of a FIFO queue's messages and what they were made of.

@@ -37,7 +37,7 @@ func (s *store) hotStatements(ids []service.MessageID) map[string]hotStatement {
 		"extend":         {sql: extendSQL, args: []any{s.queue.ID, ids, leases, leases}, indexes: byID},
 		"release":        {sql: releaseSQL, args: []any{s.queue.ID, ids, leases}, indexes: byID},
 		"bury":           {sql: burySQL, args: []any{s.queue.ID, s.queue.ID, 0, 0, 1, 10, 5}, indexes: claims, sorts: true}, // two counters
-		"send once":      {sql: sendOnceSQL, args: []any{s.queue.ID, 0, 1, ids, leases, bodies, "NULL", "NULL", "NULL", ids, ids}, indexes: groups},
+		"send once":      {sql: sendOnceSQL, args: []any{s.queue.ID, 0, 1, ids, leases, bodies, "NULL", "NULL", "NULL", ids, ids, ids, ids}, indexes: groups},
 		"take calls":     {sql: takeCallsSQL, args: []any{s.queue.ID, ids, ids, ids}},
 		"held":           {sql: heldSQL, args: []any{fifo, ids}, indexes: groups},
 		"lock groups":    {sql: lockGroupsSQL, args: []any{fifo, []string{"body"}, []int64{0}}},

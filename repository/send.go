@@ -11,16 +11,16 @@ import (
 // send of the same ids, which only a repetition can be. Each has a form for a flush whose
 // commit is unknown.
 const (
-	sendSQL       = sendHead + sendFrom + liveQueue + sendTail
-	resendSQL     = sendHead + sendFrom + liveQueue + notStored + sendTail
-	sendOnceSQL   = sendHead + sendOnceFrom + liveQueue + notRepeated + sendTail
-	resendOnceSQL = sendHead + sendOnceFrom + liveQueue + notRepeated + notStored + sendTail
-	sendFIFOSQL   = sendFIFOHead + liveQueue + sendTail
-	resendFIFOSQL = sendFIFOHead + liveQueue + notStored + sendTail
+	sendSQL       = `WITH` + sendHead + sendFrom + liveQueue + sendTail + isLive
+	resendSQL     = `WITH` + sendHead + sendFrom + liveQueue + notStored + sendTail + isLive
+	sendOnceSQL   = `WITH` + heldCalls + sendHead + sendOnceFrom + liveQueue + notRepeated + sendTail + isLiveHeld
+	resendOnceSQL = `WITH` + heldCalls + sendHead + sendOnceFrom + liveQueue + notRepeated + notStored + sendTail + isLiveHeld
+	sendFIFOSQL   = `WITH` + sendFIFOHead + liveQueue + sendTail + isLive
+	resendFIFOSQL = `WITH` + sendFIFOHead + liveQueue + notStored + sendTail + isLive
 )
 
 const sendHead = `
-WITH sent AS (
+sent AS (
 	INSERT INTO messages (queue_id, id, visible_at, sent_at, body, attributes, group_id, trace_header)
 	SELECT q.id, m.id, tusq_now() + m.delay * interval '1 microsecond', tusq_now(), m.body, m.attributes, m.group_id, m.trace_header
 	FROM queues q`
@@ -31,19 +31,28 @@ const sendFrom = `
 
 // sendOnceFrom has messages of which some came with a call that has a key.
 const sendOnceFrom = `
-	CROSS JOIN unnest($4::uuid[], $5::bigint[], $6::text[], $7::json[], $8::text[], $9::text[], $10::uuid[], $11::uuid[])
-		AS m (id, delay, body, attributes, group_id, trace_header, call, owner)
-	LEFT JOIN LATERAL (
-		SELECT message_id
-		FROM once_keys
-		WHERE queue_id = $1 AND key BETWEEN m.call AND m.call
-		ORDER BY key
-		LIMIT 1
-	) AS o ON true`
+	CROSS JOIN unnest($4::uuid[], $5::bigint[], $6::text[], $7::json[], $8::text[], $9::text[], $10::uuid[])
+		AS m (id, delay, body, attributes, group_id, trace_header, call)`
+
+// heldCalls takes the keys of the calls, and finds those that others hold: the calls that
+// are repetitions. There are few, so most messages are compared with none.
+const heldCalls = `
+held AS (
+	INSERT INTO once_keys AS o (queue_id, key, message_id, fingerprint, expires_at)
+	SELECT q.id, c.key, c.owner, c.fingerprint, tusq_now() + ` + interval + `
+	FROM queues q
+	CROSS JOIN unnest($11::uuid[], $12::uuid[], $13::uuid[]) AS c (key, owner, fingerprint)
+	WHERE q.id = $1 AND q.deleted_at IS NULL` + holdKey + `, repeats
+), repeated AS MATERIALIZED (
+	SELECT h.key
+	FROM held h
+	JOIN unnest($11::uuid[], $12::uuid[]) AS c (key, owner) ON c.key = h.key AND c.owner <> h.message_id
+	WHERE h.repeats > 0
+), `
 
 // sendFIFOHead stores the messages whose deduplication ids are theirs, with their sequence.
 const sendFIFOHead = `
-WITH sent AS (
+sent AS (
 	INSERT INTO messages (queue_id, id, visible_at, sent_at, body, attributes, group_id, trace_header, seq, deduplication_id)
 	SELECT q.id, m.id, tusq_now() + m.delay * interval '1 microsecond', tusq_now(), m.body, m.attributes, m.group_id, m.trace_header,
 		o.seq, m.deduplication_id
@@ -62,7 +71,8 @@ const liveQueue = `
 	WHERE q.id = $1 AND q.deleted_at IS NULL`
 
 // notRepeated: the message's call, if it has a key, is the one that is carried out.
-const notRepeated = ` AND (m.call IS NULL OR o.message_id = m.owner)`
+const notRepeated = `
+		AND NOT EXISTS (SELECT 1 FROM repeated r WHERE r.key = m.call)`
 
 // notStored: the flush was not committed before. Its messages may have been stored, and may
 // even have been received and deleted since: the flush's id tells. Where a replica in the
@@ -77,32 +87,66 @@ const sendTail = `
 	INSERT INTO queue_counters AS c (queue_id, lane, messages, flush_id)
 	SELECT $1, $2, count(*), $3 FROM sent HAVING count(*) > 0
 	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages, flush_id = excluded.flush_id
-)
+)`
+
+// isLive tells whether the queue exists.
+const isLive = `
 SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)`
+
+// isLiveHeld also tells who holds the keys that were held before.
+const isLiveHeld = `
+SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL), h.key, h.message_id, h.fingerprint
+FROM (VALUES (1)) AS one
+LEFT JOIN held h ON h.repeats > 0`
 
 // queueSends adds a queue's sends; again: after a flush whose commit is unknown.
 func queueSends(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
-	queueCalls(batch, w)
-	sql, resend := sendSQL, resendSQL
 	params := sendParams(w, lane)
 	switch {
 	case w.FIFO:
-		sql, resend = sendFIFOSQL, resendFIFOSQL
+		queueCalls(batch, w)
 		queueKeys(batch, w)
-		params = append(params, keyParams(w)...)
+		queueSend(batch, w, choose(again, resendFIFOSQL, sendFIFOSQL), append(params, keyParams(w)...))
 	case len(w.Calls) > 0:
-		sql, resend = sendOnceSQL, resendOnceSQL
-		params = append(params, callParams(w.Sends)...)
+		calls, _ := ownersOf(w.Sends)
+		params = append(append(params, calls), callParams(w)...)
+		batch.Queue(choose(again, resendOnceSQL, sendOnceSQL), params...).
+			Query(func(rows pgx.Rows) error { return readSentOnce(rows, w) })
+	default:
+		queueSend(batch, w, choose(again, resendSQL, sendSQL), params)
 	}
+}
+
+func choose(again bool, resend, send string) string {
 	if again {
-		sql = resend
+		return resend
 	}
+	return send
+}
+
+func queueSend(batch *pgx.Batch, w *service.QueueWork, sql string, params []any) {
 	batch.Queue(sql, params...).QueryRow(func(row pgx.Row) error {
 		var live bool
 		err := row.Scan(&live)
 		w.Gone = !live
 		return err
 	})
+}
+
+// readSentOnce reads a row for each key that was held before, or one without a key.
+func readSentOnce(rows pgx.Rows, w *service.QueueWork) error {
+	held := map[service.Key]holder{}
+	var live bool
+	var key, owner, fingerprint pgtype.UUID
+	_, err := pgx.ForEachRow(rows, []any{&live, &key, &owner, &fingerprint}, func() error {
+		if key.Valid {
+			held[key.Bytes] = holder{owner: owner.Bytes, fingerprint: fingerprint.Bytes}
+		}
+		return nil
+	})
+	w.Gone = !live
+	answerCalls(w, held)
+	return err
 }
 
 // sendParams are the parameters that all sends have.
