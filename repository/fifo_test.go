@@ -212,7 +212,7 @@ func TestRedriveOfABusyGroupGoesOn(t *testing.T) {
 	}
 	stepped := make(chan error)
 	go func() {
-		_, err := s.StepRedrives(s.ctx)
+		_, _, err := s.StepRedrives(s.ctx)
 		stepped <- err
 	}()
 	s.waitForLock()

@@ -39,14 +39,13 @@ type step struct {
 }
 
 // StepRedrives moves a bounded number of messages of the redrives that run, and returns
-// what became visible.
-func (r *Repository) StepRedrives(ctx context.Context) ([]service.Event, error) {
+// what became visible and how many run.
+func (r *Repository) StepRedrives(ctx context.Context) (events []service.Event, running int, err error) {
 	rows, _ := r.cold.Query(ctx, `SELECT id FROM redrives WHERE ended_at IS NULL`)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
 	if err != nil {
-		return nil, r.classify("find redrives", err)
+		return nil, 0, r.classify("find redrives", err)
 	}
-	var events []service.Event
 	var failures error
 	for _, id := range ids {
 		moved, err := r.stepRedrive(ctx, id)
@@ -55,7 +54,7 @@ func (r *Repository) StepRedrives(ctx context.Context) ([]service.Event, error) 
 			failures = errors.Join(failures, r.classify("redrive "+uuid.UUID(id.Bytes).String(), err))
 		}
 	}
-	return events, failures
+	return events, len(ids), failures
 }
 
 // stepRedrive does what is due of one redrive.

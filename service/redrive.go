@@ -75,7 +75,12 @@ func (s *Service) StartRedrive(ctx context.Context, caller Caller, start StartRe
 			return Redrive{}, invalid("destination", "The destination must be another queue of the same kind, FIFO or not.")
 		}
 	}
-	return s.store.StartRedrive(ctx, caller.Account, start, source, destination)
+	redrive, err := s.store.StartRedrive(ctx, caller.Account, start, source, destination)
+	select {
+	case s.redrive <- struct{}{}:
+	default:
+	}
+	return redrive, err
 }
 
 // redriveQueue is GetQueue with the field in its error.
@@ -120,12 +125,26 @@ func (s *Service) CancelRedrive(ctx context.Context, caller Caller, id string) (
 	return s.store.CancelRedrive(ctx, caller.Account, id)
 }
 
-// stepRedrives moves messages and wakes those who wait for them.
-func (s *Service) stepRedrives(ctx context.Context) (moved int64, err error) {
-	events, err := s.store.StepRedrives(ctx)
-	for _, e := range events {
-		s.announce(e)
-		moved += int64(e.Visible)
+// runRedrives steps the redrives of all replicas until ctx ends: often while there are some,
+// and now and then to find those that another replica has left.
+func (s *Service) runRedrives(ctx context.Context) error {
+	for {
+		events, running, err := s.store.StepRedrives(ctx)
+		for _, e := range events {
+			s.announce(e)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("a redrive was not continued", "err", err)
+		}
+		pause := redriveIdle
+		if running > 0 && err == nil {
+			pause = redriveEvery
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.redrive:
+		case <-time.After(pause):
+		}
 	}
-	return moved, err
 }

@@ -30,7 +30,8 @@ const (
 	notifyInterval = 5 * time.Millisecond   // at least, between two notifications to the other replicas
 	listenRetry    = 500 * time.Millisecond // before listening again after a lost connection
 	maintainEvery  = 5 * time.Second
-	redriveEvery   = 200 * time.Millisecond
+	redriveEvery   = 200 * time.Millisecond // between two steps
+	redriveIdle    = 2 * time.Second        // until redrives are looked for again where there were none
 )
 
 // Options of a Service.
@@ -55,6 +56,7 @@ type Service struct {
 	inFlight inFlightCounts
 	hub      *wake.Hub
 	notifier *notifier
+	redrive  chan struct{} // wakes runRedrives
 	check    time.Duration
 
 	waiting atomic.Int64 // see Waiting
@@ -81,6 +83,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		inFlight:  inFlightCounts{queues: map[int64]*inFlightCount{}},
 		hub:       wake.NewHub(),
 		notifier:  newNotifier(),
+		redrive:   make(chan struct{}, 1),
 		check:     cmp.Or(opts.CheckInterval, checkInterval),
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
@@ -115,12 +118,12 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.hub.Run(ctx, s.check) })
 	group.Go(func() error { return s.runNotifier(ctx) })
 	group.Go(func() error { return s.runListener(ctx) })
+	group.Go(func() error { return s.runRedrives(ctx) })
 	group.Go(func() error {
 		return maintain.Run(ctx, s.log, []maintain.Job{
 			{Name: "delete_expired", Every: maintainEvery, Do: s.store.DeleteExpired},
 			{Name: "collect_deleted_queues", Every: maintainEvery, Do: s.store.CollectDeletedQueues},
 			{Name: "forget_keys", Every: maintainEvery, Do: s.store.ForgetKeys},
-			{Name: "step_redrives", Every: redriveEvery, Do: s.stepRedrives},
 		})
 	})
 	return group.Wait()

@@ -64,8 +64,8 @@ type RedriveStore interface {
 	// CancelRedrive asks that a redrive end, or fails with CodeRedriveEnded.
 	CancelRedrive(ctx context.Context, account, id string) (Redrive, error)
 	// StepRedrives moves a bounded number of messages of the redrives that run, and returns
-	// what became visible. Redrives that another replica is moving are passed over.
-	StepRedrives(ctx context.Context) ([]Event, error)
+	// what became visible and how many run. Those that another replica is moving are passed over.
+	StepRedrives(ctx context.Context) (events []Event, running int, err error)
 }
 
 // MessageStore keeps messages.

@@ -178,7 +178,7 @@ func (m *machine) awaitRedrive(source *queue, moves int64) {
 		case got.Status != service.RedriveRunning:
 			m.differ("the redrive is %+v, want %d moved", got, moves)
 		}
-		_, err = m.store.StepRedrives(m.context)
+		_, _, err = m.store.StepRedrives(m.context)
 		m.fail(err, "step the redrives")
 	}
 }
