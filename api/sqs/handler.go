@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -23,10 +24,12 @@ const statusClientGone = 499
 
 // Options say how the deployment presents itself.
 type Options struct {
-	Region    string       // in ARNs
-	PublicURL string       // scheme and host of returned queue URLs; empty: the request's own
-	Strict    bool         // Amazon's waits of 60 seconds and its limit of messages in flight hold
-	Logger    *slog.Logger // for what no answer can tell
+	Region    string // in ARNs
+	PublicURL string // scheme and host of returned queue URLs; empty: the request's own
+	// TrustedProxies are the peers whose X-Forwarded-Proto and -Host are a request's own.
+	TrustedProxies []netip.Prefix
+	Strict         bool         // Amazon's waits of 60 seconds and its limit of messages in flight hold
+	Logger         *slog.Logger // for what no answer can tell
 }
 
 // Handler serves the whole dialect. It finds the queue in the request, so that it
@@ -35,6 +38,7 @@ type Handler struct {
 	svc       *service.Service
 	region    string
 	publicURL string
+	proxies   []netip.Prefix
 	strict    bool
 	log       *slog.Logger
 }
@@ -45,6 +49,7 @@ func New(svc *service.Service, opts Options) *Handler {
 		svc:       svc,
 		region:    opts.Region,
 		publicURL: strings.TrimRight(opts.PublicURL, "/"),
+		proxies:   opts.TrustedProxies,
 		strict:    opts.Strict,
 		log:       opts.Logger,
 	}

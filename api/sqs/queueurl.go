@@ -3,7 +3,9 @@ package sqs
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tusq/internal/telemetry"
@@ -18,10 +20,33 @@ func (h *Handler) baseURL(r *http.Request) string {
 	if h.publicURL != "" {
 		return h.publicURL
 	}
+	scheme, host := "http", r.Host
 	if r.TLS != nil {
-		return "https://" + r.Host
+		scheme = "https"
 	}
-	return "http://" + r.Host
+	if h.isProxy(r.RemoteAddr) {
+		if name := forwarded(r, "X-Forwarded-Host"); name != "" && !strings.ContainsAny(name, "/ ") {
+			host = name
+		}
+		if name := forwarded(r, "X-Forwarded-Proto"); name == "http" || name == "https" {
+			scheme = name
+		}
+	}
+	return scheme + "://" + host
+}
+
+// isProxy tells whether a request's peer may speak for others.
+func (h *Handler) isProxy(peer string) bool {
+	address, err := netip.ParseAddrPort(peer)
+	return err == nil && slices.ContainsFunc(h.proxies, func(p netip.Prefix) bool {
+		return p.Contains(address.Addr().Unmap())
+	})
+}
+
+// forwarded returns what the client has called, of what all proxies on the way have noted.
+func forwarded(r *http.Request, header string) string {
+	first, _, _ := strings.Cut(r.Header.Get(header), ",")
+	return strings.TrimSpace(first)
 }
 
 // queueURL returns the URL of one of the caller's queues.

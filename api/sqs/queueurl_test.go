@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 )
 
@@ -47,10 +48,26 @@ func TestBaseURL(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
 		}
 	}
-	plain := httptest.NewRequest("POST", "http://localhost:9324/", nil)
-	plain.Header.Set("X-Forwarded-Host", "evil.example")
-	if got := New(nil, Options{}).baseURL(plain); got != "http://localhost:9324" {
-		t.Errorf("a forwarded host was believed: %s", got)
+}
+
+func TestForwardedHosts(t *testing.T) {
+	t.Parallel()
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	for _, test := range []struct{ peer, host, proto, want string }{
+		{"10.1.2.3:9999", "sqs.example", "https", "https://sqs.example"},
+		{"[::ffff:10.1.2.3]:9999", "sqs.example:8443, inner", "https, http", "https://sqs.example:8443"},
+		{"[::1]:9999", "", "https", "https://localhost:9324"},
+		{"10.1.2.3:9999", "evil/path", "gopher", "http://localhost:9324"},
+		{"192.0.2.1:9999", "evil.example", "https", "http://localhost:9324"},
+		{"", "evil.example", "https", "http://localhost:9324"},
+	} {
+		r := httptest.NewRequest("POST", "http://localhost:9324/", nil)
+		r.RemoteAddr = test.peer
+		r.Header.Set("X-Forwarded-Host", test.host)
+		r.Header.Set("X-Forwarded-Proto", test.proto)
+		if got := New(nil, Options{TrustedProxies: proxies}).baseURL(r); got != test.want {
+			t.Errorf("from %s for %s by %s: got %s, want %s", test.peer, test.host, test.proto, got, test.want)
+		}
 	}
 }
 
