@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -13,41 +14,33 @@ const (
 var entryID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 // checkEntries checks the shape of a batch, which fails as a whole where it is
-// wrong. The entries are named by their type in errors.
-func checkEntries(entryType string, ids []string) error {
-	if len(ids) == 0 {
-		return errorf(emptyBatchRequest, "There should be at least one %s in the request.", entryType)
+// wrong, and returns the ids of its entries. The entries are named by their type in errors.
+func checkEntries[E any](entryType string, entries []E, id func(E) *string) ([]string, error) {
+	if len(entries) == 0 {
+		return nil, errorf(emptyBatchRequest, "There should be at least one %s in the request.", entryType)
 	}
-	if len(ids) > maxEntries {
-		return errorf(tooManyEntries, "Maximum number of entries per request are %d. You have sent %d.", maxEntries, len(ids))
+	if len(entries) > maxEntries {
+		return nil, errorf(tooManyEntries, "Maximum number of entries per request are %d. You have sent %d.", maxEntries, len(entries))
 	}
-	seen := make(map[string]bool, len(ids))
-	for i, id := range ids {
+	ids := make([]string, len(entries))
+	for i, entry := range entries {
+		id := id(entry)
 		switch {
-		case id == "":
-			return missingEntry(entryType, i, "Id")
-		case !entryID.MatchString(id):
-			return errorf(invalidBatchEntryID, "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
-		case seen[id]:
-			return errorf(batchEntryIDsNotDistinct, "Id %s repeated.", id)
+		case id == nil:
+			return nil, missingEntry(entryType, i, "Id")
+		case !entryID.MatchString(*id):
+			return nil, errorf(invalidBatchEntryID, "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+		case slices.Contains(ids[:i], *id):
+			return nil, errorf(batchEntryIDsNotDistinct, "Id %s repeated.", *id)
 		}
-		seen[id] = true
+		ids[i] = *id
 	}
-	return nil
+	return ids, nil
 }
 
 // missingEntry says that an entry, counted from 0, lacks a member.
 func missingEntry(entryType string, entry int, member string) *apiError {
 	return missing(entryType + "." + strconv.Itoa(entry+1) + "." + member)
-}
-
-// ids returns the ids of a batch's entries.
-func ids[E any](entries []E, id func(E) string) []string {
-	list := make([]string, len(entries))
-	for i, entry := range entries {
-		list[i] = id(entry)
-	}
-	return list
 }
 
 func failed(id string, e *apiError) failedEntry {

@@ -3,8 +3,10 @@ package sqs
 import (
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"tusq/service"
 )
@@ -15,9 +17,14 @@ const attributeTrace = "AWSTraceHeader"
 // maxTrace bounds a trace header, in bytes; X-Ray's have about a hundred.
 const maxTrace = 1024
 
+var (
+	attributeName   = regexp.MustCompile(`^[\pL\pN_.-]+$`)
+	attributeNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$`)
+)
+
 // parseAttributes returns a message's attributes, or what is wrong with the
-// first wrong one in the order of the names. What it leaves to the service are
-// the rules for names and numbers.
+// first wrong one in the order of the names. What SQS has no known words for is
+// left to the service: periods in a row, and the range of numbers.
 func parseAttributes(values map[string]attributeValue) (map[string]service.Attribute, *apiError) {
 	if len(values) == 0 {
 		return nil, nil
@@ -42,11 +49,11 @@ func parseAttribute(name string, value attributeValue) (service.Attribute, *apiE
 	if value.StringValue != nil {
 		attribute.Value = *value.StringValue
 	}
+	if err := checkAttributeName(name); err != nil {
+		return attribute, err
+	}
 	base := baseType(value.DataType)
 	switch {
-	case isReservedName(name):
-		return attribute, errorf(invalidParameterValue, "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. "+
-			"These strings are reserved for internal use. Additionally, they cannot start or end with '.'.")
 	case value.DataType == "":
 		return attribute, errorf(invalidParameterValue, "Message (user) attribute '%s' must contain a non-empty attribute type.", shown(name))
 	case len(value.StringListValues) > 0 || len(value.BinaryListValues) > 0:
@@ -55,14 +62,34 @@ func parseAttribute(name string, value attributeValue) (service.Attribute, *apiE
 	case base != "String" && base != "Number" && base != "Binary":
 		return attribute, errorf(invalidParameterValue,
 			"The type of message (user) attribute '%s' is invalid. You must use only the following supported type prefixes: Binary, Number, String.", shown(name))
+	case len(value.DataType) > service.MaxAttributeName:
+		return attribute, errorf(invalidParameterValue, "Message (user) attribute types must be shorter than 256 Bytes")
 	case value.StringValue != nil && value.BinaryValue != nil:
 		return attribute, errorf(invalidParameterValue,
 			"Message (user) attribute '%s' must have one value, not both a string and a binary one.", shown(name))
 	case base == "Binary" && len(attribute.Binary) == 0, base != "Binary" && attribute.Value == "":
 		return attribute, errorf(invalidParameterValue,
 			"Message (user) attribute '%s' must contain a non-empty value of type '%s'.", shown(name), base)
+	case base == "Number" && !attributeNumber.MatchString(attribute.Value):
+		return attribute, errorf(invalidParameterValue, "Can't cast the value of message (user) attribute '%s' to a number.", shown(name))
 	}
 	return attribute, nil
+}
+
+// checkAttributeName checks an attribute's name, in SQS's words.
+func checkAttributeName(name string) *apiError {
+	switch {
+	case name == "":
+		return errorf(invalidParameterValue, "The request must contain non-empty message attribute name.")
+	case utf8.RuneCountInString(name) > service.MaxAttributeName:
+		return errorf(invalidParameterValue, "Message (user) attribute names must be shorter than 256 Bytes")
+	case !attributeName.MatchString(name):
+		return errorf(invalidParameterValue, "Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens and underscores. ")
+	case isReservedName(name):
+		return errorf(invalidParameterValue, "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. "+
+			"These strings are reserved for internal use. Additionally, they cannot start or end with '.'.")
+	}
+	return nil
 }
 
 // isReservedName tells whether an attribute's name is Amazon's, or none at all for its periods.

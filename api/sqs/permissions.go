@@ -24,6 +24,13 @@ var permittedActions = []string{
 	"ListDeadLetterSourceQueues", "PurgeQueue", "ReceiveMessage", "SendMessage",
 }
 
+// ownersActions are those that an owner cannot permit to others. What is in neither list,
+// an action on a batch among it, is none that a permission can name.
+var ownersActions = []string{
+	"AddPermission", "CancelMessageMoveTask", "CreateQueue", "DeleteQueue", "ListMessageMoveTasks", "ListQueueTags", "ListQueues",
+	"RemovePermission", "SetQueueAttributes", "StartMessageMoveTask", "TagQueue", "UntagQueue",
+}
+
 // permission is a statement as AddPermission writes it. What there is one of is a
 // string, and what there is more of a list.
 type permission struct {
@@ -68,12 +75,15 @@ func checkPermission(in *addPermissionInput) error {
 	}
 	for _, account := range in.AWSAccountIds {
 		if !accountID.MatchString(account) {
-			return invalidValue("["+account+"]", "PrincipalId", "Unable to verify.")
+			return invalidValue("["+account+"]", "PrincipalId", "Unable to verify principal.")
 		}
 	}
 	for _, action := range in.Actions {
-		if !slices.Contains(permittedActions, action) {
+		switch {
+		case slices.Contains(ownersActions, action):
 			return invalidValue("SQS:"+action, "ActionName", "Only the queue owner is allowed to invoke this action.")
+		case !slices.Contains(permittedActions, action):
+			return invalidValue("SQS:"+action, "ActionName", "Please refer to the appropriate WSDL for a list of valid actions.")
 		}
 	}
 	return nil

@@ -89,7 +89,7 @@ func TestQueryWire(t *testing.T) {
 		{
 			"SendMessageBatch", jobs, "SendMessageBatchRequestEntry.1.Id=a&SendMessageBatchRequestEntry.1.MessageBody=b&SendMessageBatchRequestEntry.2.Id=c&SendMessageBatchRequestEntry.2.MessageBody=%01",
 			"<SendMessageBatchResultEntry><Id>a</Id><MessageId><uuid></MessageId><MD5OfMessageBody>92eb5ffee6ae2fec3ad71c777531578f</MD5OfMessageBody></SendMessageBatchResultEntry>" +
-				"<BatchResultErrorEntry><Id>c</Id><SenderFault>true</SenderFault><Code>InvalidMessageContents</Code><Message>The character U+0001 at byte 0 is not allowed in a message.</Message></BatchResultErrorEntry>",
+				"<BatchResultErrorEntry><Id>c</Id><SenderFault>true</SenderFault><Code>InvalidMessageContents</Code><Message>Invalid binary character '#x1' was found in the message body, the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF].</Message></BatchResultErrorEntry>",
 		},
 		{
 			"DeleteMessageBatch", jobs, "DeleteMessageBatchRequestEntry.1.Id=a&DeleteMessageBatchRequestEntry.1.ReceiptHandle=x",

@@ -188,15 +188,18 @@ func (c *container) fillList(target reflect.Value) {
 	}
 }
 
-// fillMap refuses entries without a key or a value, and two with the same key.
+// fillMap refuses entries without a key or a value, and two with the same key. What an
+// entry that is a structure, a message attribute, lacks is empty: its message is refused,
+// and not the whole request.
 func (c *container) fillMap(target reflect.Value) error {
 	target.Set(reflect.MakeMapWithSize(target.Type(), len(c.items)))
+	optional := c.field.scalar == scalarStruct
 	for _, i := range c.items {
 		key := reflect.ValueOf(i.key)
 		switch {
-		case !i.hasKey:
+		case !i.hasKey && !optional:
 			return missing(c.nameOf(i, c.field.key))
-		case !i.hasValue:
+		case !i.hasValue && !optional:
 			return missing(c.nameOf(i, c.field.value))
 		case target.MapIndex(key).IsValid():
 			return invalidValue(i.key, c.nameOf(i, c.field.key), "Must be unique.")

@@ -35,10 +35,16 @@ func TestQueryForms(t *testing.T) {
 		{"an empty map", "Action=TagQueue&Tag=", &tagQueueInput{}},
 		{"a map", "Action=TagQueue&Tag.1.Value=1&Tag.1.Key=A&Tag.2.Key=B&Tag.2.Value=2", &tagQueueInput{Tags: pair}},
 		{"a map with an empty value", "Action=TagQueue&Tag.1.Key=A&Tag.1.Value=", &tagQueueInput{Tags: map[string]string{"A": ""}}},
+		{"a map under its member's name", "Action=TagQueue&Tags.1.Key=k&Tags.1.Value=v", &tagQueueInput{Tags: map[string]string{"k": "v"}}},
 		{"a map without an index", "Action=SetQueueAttributes&Attribute.Name=A&Attribute.Value=1", &setQueueAttributesInput{Attributes: map[string]string{"A": "1"}}},
 		{
 			"entries", "Action=ChangeMessageVisibilityBatch&ChangeMessageVisibilityBatchRequestEntry.2.Id=b&ChangeMessageVisibilityBatchRequestEntry.1.Id=a&ChangeMessageVisibilityBatchRequestEntry.2.VisibilityTimeout=5",
-			&changeMessageVisibilityBatchInput{Entries: []changeMessageVisibilityBatchEntry{{Id: "a"}, {Id: "b", VisibilityTimeout: 5}}},
+			&changeMessageVisibilityBatchInput{Entries: []changeMessageVisibilityBatchEntry{{Id: new("a")}, {Id: new("b"), VisibilityTimeout: 5}}},
+		},
+		{"an attribute without a value", "Action=SendMessage&MessageAttribute.1.Name=a", &sendMessageInput{outgoing: outgoing{MessageAttributes: map[string]attributeValue{"a": {}}}}},
+		{
+			"an attribute without a name", "Action=SendMessage&MessageAttribute.1.Key=a&MessageAttribute.1.Value.DataType=String",
+			&sendMessageInput{outgoing: outgoing{MessageAttributes: map[string]attributeValue{"": {DataType: "String"}}}},
 		},
 		{
 			"attributes of an entry", "Action=SendMessageBatch&SendMessageBatchRequestEntry.1.MessageAttribute.3.Name=n&SendMessageBatchRequestEntry.1.MessageAttribute.3.Value.DataType=Binary&SendMessageBatchRequestEntry.1.MessageAttribute.3.Value.BinaryValue=AP8%3D",
@@ -101,7 +107,6 @@ func TestQueryFormsThatAreRefused(t *testing.T) {
 		{"Action=TagQueue&Tag.3.Value=a", fmt.Sprintf(missing, "Tag.3.Key")},
 		{"Action=TagQueue&Tag.3.Key=a", fmt.Sprintf(missing, "Tag.3.Value")},
 		{"Action=SetQueueAttributes&Attribute.Name=a", fmt.Sprintf(missing, "Attribute.Value")},
-		{"Action=SendMessage&MessageAttribute.1.Name=a", fmt.Sprintf(missing, "MessageAttribute.1.Value")},
 		{"Action=TagQueue&Tag.1.Key=a&Tag.1.Value=1&Tag.2.Key=a&Tag.2.Value=1", "InvalidParameterValue: Value a for parameter Tag.2.Key is invalid. Reason: Must be unique."},
 		{"Action=UntagQueue&TagKey.a" + strings.Repeat("b", 2000) + "=1", fmt.Sprintf(form, "TagKey.a"+strings.Repeat("b", maxShown-len("TagKey.a"))+"...")},
 	}

@@ -75,6 +75,9 @@ func newPlan(t reflect.Type) *plan {
 		}
 		p.fields = append(p.fields, f)
 		p.byName[f.name] = f
+		if f.form == formMap {
+			p.byName[goField.Name] = f // SDKs for Java have written Tags.1.Key
+		}
 	}
 	return p
 }

@@ -236,7 +236,10 @@ func TestAttributesRefuse(t *testing.T) {
 	}
 	kind := badName("FifoQueue", "Unknown Attribute FifoQueue.")
 	kind.action = "SetQueueAttributes"
-	tests = append(tests, kind, lacking("no attributes", "SetQueueAttributes", `{"QueueUrl":"jobs"}`, "Attributes"))
+	policy := `{"deadLetterTargetArn":"arn:aws:sqs:eu-test-1:000000000000:jobs","maxReceiveCount":1}`
+	own := invalid("itself", "SetQueueAttributes", input("QueueUrl", "jobs", map[string]string{"RedrivePolicy": policy}),
+		"Value "+policy+" for parameter RedrivePolicy is invalid. Reason: A queue cannot be its own dead-letter queue.")
+	tests = append(tests, kind, own, lacking("no attributes", "SetQueueAttributes", `{"QueueUrl":"jobs"}`, "Attributes"))
 	s.unchanged("jobs", func() { s.runRefused(tests) })
 	checkBody(t, s.must("ListQueues", `{"QueueNamePrefix":"new"}`), `{}`)
 }

@@ -15,7 +15,7 @@ const strictInterval = time.Minute
 
 func (c *call) createQueue(ctx context.Context, in *createQueueInput) (*queueURLOutput, error) {
 	telemetry.SetQueue(ctx, in.QueueName)
-	if err := checkCreate(in); err != nil {
+	if err := c.checkCreate(ctx, in); err != nil {
 		return nil, err
 	}
 	create := service.CreateQueue{Name: in.QueueName, ReuseAfter: c.strictly(strictInterval)}
@@ -50,7 +50,7 @@ func (h *Handler) strictly(interval time.Duration) time.Duration {
 }
 
 // checkCreate checks a new queue's name, its kind, which must be said twice, and its tags.
-func checkCreate(in *createQueueInput) error {
+func (c *call) checkCreate(ctx context.Context, in *createQueueInput) error {
 	if in.QueueName == "" {
 		return missing("QueueName")
 	}
@@ -60,9 +60,25 @@ func checkCreate(in *createQueueInput) error {
 			return errorf(invalidParameterValue, "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length")
 		}
 	} else if !valid || service.IsFIFO(in.QueueName) {
-		return service.Errorf(service.CodeInvalidQueueName, "invalid queue name")
+		if err := c.checkUnsaid(ctx, in); err != nil {
+			return err
+		}
 	}
 	return checkTags(in.QueueName, in.Tags)
+}
+
+// checkUnsaid refuses a queue of that name, unless it is a FIFO queue that exists: what
+// a request does not say of an existing queue is not compared.
+func (c *call) checkUnsaid(ctx context.Context, in *createQueueInput) error {
+	_, err := c.svc.GetQueue(ctx, c.caller, in.QueueName)
+	_, said := in.Attributes[attributeFIFO]
+	switch code := service.ErrorCode(err); {
+	case err == nil && !said:
+		return nil
+	case err == nil, code == service.CodeQueueNotFound, code == service.CodeInvalidQueueName:
+		return service.Errorf(service.CodeInvalidQueueName, "invalid queue name")
+	}
+	return err
 }
 
 // checkSame checks that each given attribute has the value that a queue of this name

@@ -52,6 +52,7 @@ func TestQueueActionsRefuse(t *testing.T) {
 	s.runRefused([]refused{
 		lacking("create without a name", "CreateQueue", `{}`, "QueueName"),
 		invalid("create with a bad name", "CreateQueue", `{"QueueName":"a.b"}`, badName),
+		invalid("create FIFO by the suffix and an attribute", "CreateQueue", `{"QueueName":"a.fifo","Attributes":{"ContentBasedDeduplication":"true"}}`, badName),
 		invalid("create with a long name", "CreateQueue", `{"QueueName":"`+strings.Repeat("a", 81)+`"}`, badName),
 		invalid("create by the suffix alone", "CreateQueue", `{"QueueName":"a.fifo"}`, badName),
 		fifo("create a standard queue with the suffix", "a.fifo", "false"),
@@ -74,6 +75,24 @@ func TestQueueActionsRefuse(t *testing.T) {
 		invalid("list none", "ListQueues", `{"MaxResults":0}`, "Value 0 for parameter MaxResults is invalid. Reason: "+page),
 		invalid("list too many", "ListQueues", `{"MaxResults":1001}`, "Value 1001 for parameter MaxResults is invalid. Reason: "+page),
 		invalid("list with a bad token", "ListQueues", `{"NextToken":"%"}`, "Value % for parameter NextToken is invalid. Reason: Invalid or expired next token."),
+	})
+}
+
+// A FIFO queue that exists need not be called one again, but it is no standard queue.
+func TestCreateFIFOAgain(t *testing.T) {
+	s := newSetup(t)
+	url := `{"QueueUrl":"http://queues.example/000000000000/jobs.fifo"}`
+	s.run([]wireTest{
+		{"create", "CreateQueue", `{"QueueName":"jobs.fifo","Attributes":{"FifoQueue":"true"}}`, url},
+		{"without attributes", "CreateQueue", `{"QueueName":"jobs.fifo"}`, url},
+		{"with the value of another", "CreateQueue", `{"QueueName":"jobs.fifo","Attributes":{"DelaySeconds":"0"}}`, url},
+	})
+	s.runRefused([]refused{
+		{"with another value", "CreateQueue", `{"QueueName":"jobs.fifo","Attributes":{"DelaySeconds":"1"}}`, 400,
+			"QueueAlreadyExists;Sender", "com.amazonaws.sqs#QueueNameExists",
+			"A queue already exists with the same name and a different value for attribute DelaySeconds"},
+		invalid("as a standard queue", "CreateQueue", `{"QueueName":"jobs.fifo","Attributes":{"FifoQueue":"false"}}`,
+			"Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"),
 	})
 }
 

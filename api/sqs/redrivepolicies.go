@@ -48,6 +48,9 @@ func setRedrive(e *edit, value string) error {
 	if account != e.caller.Account || !queueName.MatchString(policy.Queue) {
 		return invalidRedrive(value, "Dead letter target does not exist.")
 	}
+	if policy.Queue == e.queue {
+		return invalidRedrive(value, "A queue cannot be its own dead-letter queue.")
+	}
 	if service.IsFIFO(policy.Queue) != service.IsFIFO(e.queue) {
 		return invalidRedrive(value, "Dead-letter queue must be same type of queue as the source..")
 	}

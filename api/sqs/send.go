@@ -3,6 +3,8 @@ package sqs
 import (
 	"context"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 
 	"tusq/service"
 )
@@ -53,7 +55,7 @@ func (c *call) sendMessage(ctx context.Context, in *sendMessageInput) (*sent, er
 		return nil, err
 	}
 	if err := results[0].Err; err != nil {
-		return nil, c.sendFailure(ctx, queue, "One or more parameters are invalid.", err)
+		return nil, c.sendFailure(ctx, queue, "One or more parameters are invalid.", contentsFailure(parsed, err))
 	}
 	answer := sentAnswer(results[0], in.outgoing, parsed)
 	return &answer, nil
@@ -73,7 +75,7 @@ func (c *call) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) 
 	for _, entry := range in.Entries {
 		message, refused := c.parseMessage(entry.outgoing, service.IsFIFO(queue))
 		if refused != nil {
-			out.Failed = append(out.Failed, failed(entry.Id, refused))
+			out.Failed = append(out.Failed, failed(*entry.Id, refused))
 			continue
 		}
 		messages, entries = append(messages, message), append(entries, entry)
@@ -88,21 +90,21 @@ func (c *call) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) 
 	}
 	for i, result := range results {
 		if result.Err == nil {
-			out.Successful = append(out.Successful, sentEntry{entries[i].Id, sentAnswer(result, entries[i].outgoing, messages[i])})
+			out.Successful = append(out.Successful, sentEntry{*entries[i].Id, sentAnswer(result, entries[i].outgoing, messages[i])})
 			continue
 		}
-		failure := c.sendFailure(ctx, queue, "One or more parameters cannot be validated.", result.Err)
+		failure := c.sendFailure(ctx, queue, "One or more parameters cannot be validated.", contentsFailure(messages[i], result.Err))
 		if failure == errNoDeduplication {
 			return nil, failure // of all: checkSendBatch has seen that no entry has an id
 		}
-		out.Failed = append(out.Failed, failed(entries[i].Id, failure))
+		out.Failed = append(out.Failed, failed(*entries[i].Id, failure))
 	}
 	return out, nil
 }
 
 // checkSendBatch checks what fails a batch as a whole.
 func (c *call) checkSendBatch(ctx context.Context, queue string, entries []sendMessageBatchEntry) error {
-	err := checkEntries(sendEntryType, ids(entries, func(e sendMessageBatchEntry) string { return e.Id }))
+	_, err := checkEntries(sendEntryType, entries, func(e sendMessageBatchEntry) *string { return e.Id })
 	if err != nil {
 		return err
 	}
@@ -164,6 +166,29 @@ func (c *call) sendFailure(ctx context.Context, queue, text string, err error) *
 		return errNoDeduplication
 	}
 	return asError(ctx, err)
+}
+
+// contentsFailure returns what SQS makes of a message's characters: those of an attribute
+// are a wrong parameter, and only those of the body wrong contents.
+func contentsFailure(message service.SendMessage, err error) error {
+	if service.ErrorCode(err) != service.CodeInvalidMessage {
+		return err
+	}
+	if service.ErrorField(err) == "attributes" {
+		return errorf(invalidParameterValue, "%s", service.ErrorMessage(err))
+	}
+	at := strings.IndexFunc(message.Body, isIllegal)
+	if at < 0 {
+		return err
+	}
+	r, _ := utf8.DecodeRuneInString(message.Body[at:])
+	return errorf(invalidMessageContents, "Invalid binary character '#x%X' was found in the message body, the set of allowed characters is "+
+		"#x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF].", r)
+}
+
+// isIllegal tells whether a message cannot hold a character.
+func isIllegal(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
 }
 
 // tooLarge says how long a message may be, which the queue decides.

@@ -37,7 +37,8 @@ func TestSendRefuses(t *testing.T) {
 	const token = "can only include alphanumeric and punctuation characters. 1 to 128 in length."
 	const reserved = "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use. " +
 		"Additionally, they cannot start or end with '.'."
-	const badName = "An attribute's name has 1 to 256 letters, digits and _ - . characters."
+	const badName = "Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens and underscores. "
+	const character = " was found in the message body, the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]."
 	contents := func(name, body, message string) refused {
 		return refused{name, "SendMessage", body, 400, "InvalidMessageContents;Sender", "com.amazonaws.sqs#InvalidMessageContents", message}
 	}
@@ -45,9 +46,10 @@ func TestSendRefuses(t *testing.T) {
 	s.runRefused([]refused{
 		lacking("no body", "SendMessage", `{"QueueUrl":"jobs"}`, "MessageBody"),
 		lacking("empty body", "SendMessage", `{"QueueUrl":"jobs","MessageBody":""}`, "MessageBody"),
-		contents("NUL", `{"QueueUrl":"jobs","MessageBody":"a\u0000"}`, "The character U+0000 at byte 1 is not allowed in a message."),
-		contents("U+FFFE", `{"QueueUrl":"jobs","MessageBody":"a\ufffe"}`, "The character U+FFFE at byte 1 is not allowed in a message."),
-		contents("NUL in an attribute", attribute("a", `{"DataType":"String","StringValue":"\u0000"}`), "The character U+0000 at byte 0 is not allowed in a message."),
+		contents("NUL", `{"QueueUrl":"jobs","MessageBody":"a\u0000"}`, "Invalid binary character '#x0'"+character),
+		contents("form feed", `{"QueueUrl":"jobs","MessageBody":"\t\n\r\f"}`, "Invalid binary character '#xC'"+character),
+		contents("U+FFFE", `{"QueueUrl":"jobs","MessageBody":"a\ufffe"}`, "Invalid binary character '#xFFFE'"+character),
+		invalid("NUL in an attribute", "SendMessage", attribute("a", `{"DataType":"String","StringValue":"\u0000"}`), "The character U+0000 at byte 0 is not allowed in a message."),
 		invalid("too long", "SendMessage", `{"QueueUrl":"jobs","MessageBody":"`+strings.Repeat("x", 1025)+`"}`,
 			"One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes."),
 		invalid("too long with its attributes", "SendMessage", attribute("a", `{"DataType":"String","StringValue":"`+strings.Repeat("x", 1024)+`"}`),
@@ -67,8 +69,14 @@ func TestSendRefuses(t *testing.T) {
 		invalid("empty attribute", "SendMessage", attribute("X", `{"DataType":"String","StringValue":""}`),
 			"Message (user) attribute 'X' must contain a non-empty value of type 'String'."),
 		invalid("attribute that is no number", "SendMessage", attribute("X", `{"DataType":"Number","StringValue":"ten"}`),
+			"Can't cast the value of message (user) attribute 'X' to a number."),
+		invalid("attribute that is too great", "SendMessage", attribute("X", `{"DataType":"Number","StringValue":"1e127"}`),
+			`The value of attribute "X" is not a number of at most 38 digits between 1e-128 and 1e126.`),
+		invalid("attribute that is much too great", "SendMessage", attribute("X", `{"DataType":"Number","StringValue":"1e1270"}`),
 			`The value of attribute "X" is not a number of at most 38 digits between 1e-128 and 1e126.`),
 		invalid("attribute of a long type", "SendMessage", attribute("X", `{"DataType":"String.`+strings.Repeat("x", 250)+`","StringValue":"v"}`),
+			"Message (user) attribute types must be shorter than 256 Bytes"),
+		invalid("attribute with an empty label", "SendMessage", attribute("X", `{"DataType":"String.","StringValue":"v"}`),
 			`The type of attribute "X" is not valid.`),
 		invalid("attribute of Amazon's", "SendMessage", attribute("aws.x", `{"DataType":"String","StringValue":"v"}`), reserved),
 		invalid("attribute of Amazon's whole name", "SendMessage", attribute("AMAZON.x", `{"DataType":"String","StringValue":"v"}`), reserved),
@@ -76,9 +84,11 @@ func TestSendRefuses(t *testing.T) {
 		invalid("attribute that ends with a period", "SendMessage", attribute("x.", `{"DataType":"String","StringValue":"v"}`), reserved),
 		invalid("attribute with two periods", "SendMessage", attribute("x..y", `{"DataType":"String","StringValue":"v"}`),
 			"An attribute's name must not begin or end with a period, or have two in a row."),
-		invalid("attribute without a name", "SendMessage", attribute("", `{"DataType":"String","StringValue":"v"}`), badName),
+		invalid("attribute without a name", "SendMessage", attribute("", `{"DataType":"String","StringValue":"v"}`),
+			"The request must contain non-empty message attribute name."),
 		invalid("attribute with a space", "SendMessage", attribute("x y", `{"DataType":"String","StringValue":"v"}`), badName),
-		invalid("attribute with a long name", "SendMessage", attribute(strings.Repeat("ä", 257), `{"DataType":"String","StringValue":"v"}`), badName),
+		invalid("attribute with a long name", "SendMessage", attribute(strings.Repeat("ä", 257), `{"DataType":"String","StringValue":"v"}`),
+			"Message (user) attribute names must be shorter than 256 Bytes"),
 		invalid("system attribute", "SendMessage", send(`"MessageSystemAttributes":{"SenderId":{"DataType":"String","StringValue":"v"}}`),
 			"Message system attribute name 'SenderId' is invalid. Only AWSTraceHeader can be sent."),
 		invalid("trace header of another type", "SendMessage", send(`"MessageSystemAttributes":{"AWSTraceHeader":{"DataType":"Number","StringValue":"1"}}`),
@@ -135,7 +145,7 @@ func TestSendBatchEntries(t *testing.T) {
 			"Value d for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type."},
 		{`"MessageAttributes":{"X":{"DataType":"String","StringValue":""}}`, "InvalidParameterValue",
 			"Message (user) attribute 'X' must contain a non-empty value of type 'String'."},
-		{`"MessageAttributes":{"X":{"DataType":"String","StringValue":"\u0001"}}`, "InvalidMessageContents",
+		{`"MessageAttributes":{"X":{"DataType":"String","StringValue":"\u0001"}}`, "InvalidParameterValue",
 			"The character U+0001 at byte 0 is not allowed in a message."},
 		{`"MessageAttributes":{"X":{"DataType":"String","StringListValues":["v"]}}`, "AWS.SimpleQueueService.UnsupportedOperation",
 			"Message (user) attribute 'X' has a list of values, which is not supported."},
@@ -167,7 +177,8 @@ func TestSendBatch(t *testing.T) {
 			`{"Successful":[{"Id":"ok","MessageId":"<uuid>","MD5OfMessageBody":"0cc175b9c0f1b6a831c399e269772661"}],"Failed":[` +
 				`{"Id":"delay","SenderFault":true,"Code":"InvalidParameterValue","Message":"Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."},` +
 				`{"Id":"long","SenderFault":true,"Code":"InvalidParameterValue","Message":"One or more parameters cannot be validated. Reason: Message must be shorter than 1024 bytes."},` +
-				`{"Id":"nul","SenderFault":true,"Code":"InvalidMessageContents","Message":"The character U+0000 at byte 0 is not allowed in a message."}]}`},
+				`{"Id":"nul","SenderFault":true,"Code":"InvalidMessageContents","Message":"Invalid binary character '#x0' was found in the message body, ` +
+				`the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]."}]}`},
 		{"none of them", "SendMessageBatch", `{"QueueUrl":"jobs","Entries":[{"Id":"a","MessageBody":"a","MessageGroupId":" "}]}`,
 			`{"Failed":[{"Id":"a","SenderFault":true,"Code":"InvalidParameterValue","Message":"Value   for parameter MessageGroupId is invalid. Reason: ` +
 				`MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length."}]}`},
@@ -212,7 +223,8 @@ func TestBatchesRefuse(t *testing.T) {
 			modeled("id twice", entries("a", "b", "a"), "BatchEntryIdsNotDistinct", "Id a repeated."),
 			modeled("bad id", entries("a", "b.c"), "InvalidBatchEntryId", badID),
 			modeled("long id", entries(strings.Repeat("a", 81)), "InvalidBatchEntryId", badID),
-			lacking("no id", batch.action, entries("a", ""), batch.entryType+".2.Id"),
+			modeled("empty id", entries("a", ""), "InvalidBatchEntryId", badID),
+			lacking("no id", batch.action, `{"QueueUrl":"jobs","Entries":[{`+batch.entry+`}]}`, batch.entryType+".1.Id"),
 			lacking("incomplete entry", batch.action, `{"QueueUrl":"jobs","Entries":[{"Id":"a",`+batch.entry+`},{"Id":"b"}]}`,
 				batch.entryType+".2."+strings.Trim(member, `"`)),
 		})

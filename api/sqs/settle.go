@@ -32,8 +32,8 @@ func (c *call) deleteMessageBatch(ctx context.Context, in *deleteMessageBatchInp
 	if err != nil {
 		return nil, err
 	}
-	entries := ids(in.Entries, func(e deleteMessageBatchEntry) string { return e.Id })
-	if err := checkEntries(deleteEntryType, entries); err != nil {
+	entries, err := checkEntries(deleteEntryType, in.Entries, func(e deleteMessageBatchEntry) *string { return e.Id })
+	if err != nil {
 		return nil, err
 	}
 	receipts := make([]string, len(in.Entries))
@@ -97,8 +97,8 @@ func (c *call) changeMessageVisibilityBatch(ctx context.Context, in *changeMessa
 	if err != nil {
 		return nil, err
 	}
-	entries := ids(in.Entries, func(e changeMessageVisibilityBatchEntry) string { return e.Id })
-	if err := checkEntries(changeEntryType, entries); err != nil {
+	entries, err := checkEntries(changeEntryType, in.Entries, func(e changeMessageVisibilityBatchEntry) *string { return e.Id })
+	if err != nil {
 		return nil, err
 	}
 	out := new(settleBatchOutput)
@@ -109,11 +109,11 @@ func (c *call) changeMessageVisibilityBatch(ctx context.Context, in *changeMessa
 			return nil, missingEntry(changeEntryType, i, "ReceiptHandle")
 		}
 		if err := checkVisibility(entry.VisibilityTimeout); err != nil {
-			out.add(ctx, entry.Id, err)
+			out.add(ctx, entries[i], err)
 			continue
 		}
 		extends = append(extends, service.ExtendVisibility{Receipt: entry.ReceiptHandle, Timeout: seconds(entry.VisibilityTimeout)})
-		extended = append(extended, entry.Id)
+		extended = append(extended, entries[i])
 	}
 	if len(extends) == 0 {
 		_, err := c.svc.GetQueue(ctx, c.caller, queue)

@@ -86,7 +86,7 @@ func TestTagsRefuse(t *testing.T) {
 			invalid("Amazon's key", "TagQueue", tag(`{"aWs:x":"v"}`), "Tag keys that begin with aws: are reserved for internal use."),
 			invalid("key's characters", "TagQueue", tag(`{"a,b":"v"}`), characters),
 			invalid("value's characters", "TagQueue", tag(`{"a":"v\u0000"}`), characters),
-			lacking("no keys", "UntagQueue", `{"QueueUrl":"jobs"}`, "TagKeys"),
+			invalid("no keys", "UntagQueue", `{"QueueUrl":"jobs","TagKeys":[]}`, keyLength),
 			invalid("remove an empty key", "UntagQueue", `{"QueueUrl":"jobs","TagKeys":["k0",""]}`, keyLength),
 			invalid("remove a long key", "UntagQueue", `{"QueueUrl":"jobs","TagKeys":["`+long+`"]}`, keyLength),
 			invalid("create with too many", "CreateQueue", tagged(`"QueueName":"other","tags"`, 51), "Too many tags added for queue other."),

@@ -97,7 +97,7 @@ type sendMessageBatchInput struct {
 }
 
 type sendMessageBatchEntry struct {
-	Id string
+	Id *string
 	outgoing
 }
 
@@ -167,7 +167,7 @@ type deleteMessageBatchInput struct {
 }
 
 type deleteMessageBatchEntry struct {
-	Id            string
+	Id            *string
 	ReceiptHandle string
 }
 
@@ -185,7 +185,7 @@ type changeMessageVisibilityBatchInput struct {
 // changeMessageVisibilityBatchEntry has no timeout where it is zero: some SDKs
 // leave it out then.
 type changeMessageVisibilityBatchEntry struct {
-	Id                string
+	Id                *string
 	ReceiptHandle     string
 	VisibilityTimeout int
 }
