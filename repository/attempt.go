@@ -11,46 +11,79 @@ import (
 	"tusq/service"
 )
 
-// errAttemptVoid ends the transaction of a receive that cannot be repeated.
-var errAttemptVoid = errors.New("the attempt's messages have changed")
+// errAttemptOver ends the transaction of a receive whose messages have become visible.
+var errAttemptOver = errors.New("the attempt's messages are visible again")
+
+// attempt is what a receive with an attempt id got.
+type attempt struct {
+	ids       []pgtype.UUID
+	leases    []int64
+	visibleAt time.Time
+}
 
 // RepeatReceive returns what the receive from a FIFO queue of that attempt got, with its
-// leases, and makes it invisible anew; nothing, where there was none or one of its messages
-// has been settled, changed or become visible.
-func (r *Repository) RepeatReceive(ctx context.Context, queueID int64, attempt service.Key, visibility time.Duration) (claimed []service.Claimed, err error) {
+// leases, and makes it invisible anew; CodeAttemptVoid, where one of its messages is gone
+// or was changed; nothing, where there was none or it has become visible.
+func (r *Repository) RepeatReceive(ctx context.Context, queueID int64, key service.Key, visibility time.Duration) (claimed []service.Claimed, err error) {
 	err = pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
-		var ids []pgtype.UUID
-		var leases []int64
-		var visibleAt time.Time
+		var a attempt
 		err := tx.QueryRow(ctx, `
 SELECT message_ids, leases, visible_at
 FROM receive_attempts
 WHERE queue_id = $1 AND key = $2 AND expires_at > tusq_now()
-FOR UPDATE`, queueID, pgKey(attempt)).Scan(&ids, &leases, &visibleAt)
+FOR UPDATE`, queueID, pgKey(key)).Scan(&a.ids, &a.leases, &a.visibleAt)
 		if err != nil {
 			return err
 		}
-		groups, err := lockGroupsOf(ctx, tx, queueID, ids)
+		groups, err := lockGroupsOf(ctx, tx, queueID, a.ids)
 		if err != nil {
 			return err
 		}
-		if claimed, err = repeatClaim(ctx, tx, queueID, ids, leases, visibleAt, visibility); err != nil {
+		if err := a.check(ctx, tx, queueID); err != nil {
+			return err
+		}
+		if claimed, err = a.claim(ctx, tx, queueID, visibility); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, refreshGroupsSQL, queueID, groups); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `UPDATE receive_attempts SET visible_at = $3 WHERE queue_id = $1 AND key = $2`,
-			queueID, pgKey(attempt), claimed[0].Message.VisibleAt)
+			queueID, pgKey(key), claimed[0].Message.VisibleAt)
 		return err
 	})
-	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, errAttemptVoid) {
+	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, errAttemptOver) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, r.classify("repeat a receive", err)
 	}
 	return claimed, nil
+}
+
+// findAttempt finds the messages m of each lease t.
+const findAttempt = `
+	FROM unnest($2::uuid[], $3::bigint[]) WITH ORDINALITY AS t (id, lease, place)
+	LEFT JOIN LATERAL (
+		SELECT ctid, queue_id, lease, visible_at
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN t.id AND t.id
+		ORDER BY id
+		LIMIT 1
+	) AS m ON true`
+
+// check fails with CodeAttemptVoid where a message is gone, or has another end of its lease.
+// What was released because its receiver had gone is neither.
+func (a attempt) check(ctx context.Context, tx pgx.Tx, queueID int64) error {
+	var settled bool
+	err := tx.QueryRow(ctx, `
+SELECT coalesce(bool_or(m.ctid IS NULL OR m.lease = t.lease AND m.visible_at <> $4), false)`+findAttempt,
+		queueID, a.ids, a.leases, a.visibleAt).Scan(&settled)
+	if err == nil && settled {
+		return &service.Error{Code: service.CodeAttemptVoid, Field: "attempt_id",
+			Message: "What this attempt got has been deleted or changed since, so it cannot be repeated."}
+	}
+	return err
 }
 
 // lockGroupsOf locks the groups of messages and returns their ids.
@@ -64,28 +97,20 @@ FOR UPDATE`, queueID, ids)
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// repeatClaim makes messages invisible anew that nobody has changed since they were
-// claimed. It does so for no longer than a message may be in flight.
-func repeatClaim(ctx context.Context, tx pgx.Tx, queueID int64, ids []pgtype.UUID, leases []int64, visibleAt time.Time, visibility time.Duration) ([]service.Claimed, error) {
+// claim makes the messages invisible anew, for no longer than a message may be in flight.
+func (a attempt) claim(ctx context.Context, tx pgx.Tx, queueID int64, visibility time.Duration) ([]service.Claimed, error) {
 	rows, _ := tx.Query(ctx, `
 WITH unchanged AS MATERIALIZED (
-	SELECT m.ctid, m.queue_id, t.place
-	FROM unnest($2::uuid[], $3::bigint[]) WITH ORDINALITY AS t (id, lease, place)
-	CROSS JOIN LATERAL (
-		SELECT ctid, queue_id
-		FROM messages
-		WHERE queue_id = $1 AND id BETWEEN t.id AND t.id AND lease = t.lease AND visible_at = $4 AND visible_at > tusq_now()
-		ORDER BY id
-		LIMIT 1
-	) AS m
+	SELECT m.ctid, m.queue_id, t.place`+findAttempt+`
+	WHERE m.lease = t.lease AND m.visible_at = $4 AND m.visible_at > tusq_now()
 )
 UPDATE messages m
 SET visible_at = least(tusq_now() + $5::interval, m.received_at + interval '12 hours')
 FROM unchanged u
 WHERE m.ctid = u.ctid AND m.queue_id = u.queue_id
-RETURNING u.place, `+messageColumns("m"), queueID, ids, leases, visibleAt, visibility)
+RETURNING u.place, `+messageColumns("m"), queueID, a.ids, a.leases, a.visibleAt, visibility)
 	defer rows.Close()
-	claimed := make([]service.Claimed, len(ids))
+	claimed := make([]service.Claimed, len(a.ids))
 	found := 0
 	for rows.Next() {
 		var place int
@@ -100,14 +125,14 @@ RETURNING u.place, `+messageColumns("m"), queueID, ids, leases, visibleAt, visib
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	if found < len(ids) {
-		return nil, errAttemptVoid
+	if found < len(a.ids) {
+		return nil, errAttemptOver
 	}
 	return claimed, nil
 }
 
 // RememberReceive keeps what an attempt got for DeduplicationInterval.
-func (r *Repository) RememberReceive(ctx context.Context, queueID int64, attempt service.Key, claimed []service.Claimed) error {
+func (r *Repository) RememberReceive(ctx context.Context, queueID int64, key service.Key, claimed []service.Claimed) error {
 	ids, leases := make([]pgtype.UUID, len(claimed)), make([]int64, len(claimed))
 	for i, c := range claimed {
 		ids[i], leases[i] = pgUUID(c.ID), c.Lease
@@ -117,7 +142,7 @@ INSERT INTO receive_attempts AS a (queue_id, key, message_ids, leases, visible_a
 VALUES ($1, $2, $3, $4, $5, tusq_now() + `+interval+`)
 ON CONFLICT (queue_id, key) DO UPDATE
 SET message_ids = excluded.message_ids, leases = excluded.leases, visible_at = excluded.visible_at, expires_at = excluded.expires_at`,
-		queueID, pgKey(attempt), ids, leases, claimed[0].Message.VisibleAt)
+		queueID, pgKey(key), ids, leases, claimed[0].Message.VisibleAt)
 	if err != nil {
 		return r.classify("remember a receive", err)
 	}

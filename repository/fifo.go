@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"tusq/service"
 )
@@ -194,46 +195,37 @@ CROSS JOIN LATERAL (
 	LIMIT 1
 ) AS g`
 
-// buryFIFOSQL is burySQL for FIFO queues: a message keeps its group, gets a sequence number
-// of its new queue and is deduplicated by its own id. The groups that it leaves go on.
+// buryFIFOSQL moves messages whose leases hold to the dead-letter queue. The groups of both
+// queues are locked. A message keeps its group, gets a sequence number of its new queue,
+// above those of what the flush sends there, and is deduplicated by its own id.
 const buryFIFOSQL = `
 WITH target AS (
 	SELECT id FROM queues WHERE id = $2 AND deleted_at IS NULL
-), exhausted AS MATERIALIZED (` + exhaustedMessages + `
+), found AS MATERIALIZED (
+	SELECT m.ctid, m.queue_id, g.last_seq - ` + seqStride + ` / 2 + s.place AS new_seq
+	FROM unnest($4::uuid[], $5::bigint[], $6::int[], $7::text[]) AS s (id, lease, place, group_id)
+	` + findLease + `
+	CROSS JOIN LATERAL (
+		SELECT last_seq
+		FROM message_groups
+		WHERE queue_id = $2 AND group_id BETWEEN s.group_id AND s.group_id
+		ORDER BY group_id
+		LIMIT 1
+	) AS g
 ), dead AS (
 	DELETE FROM messages m
-	USING exhausted e
-	WHERE m.ctid = e.ctid AND m.queue_id = e.queue_id AND EXISTS (SELECT 1 FROM target)
-	RETURNING m.*
-), joined AS (
-	INSERT INTO message_groups AS g (queue_id, group_id, ready_at, last_seq)
-	SELECT t.id, d.group_id, tusq_now(), ` + nextSeq + `
-	FROM (SELECT DISTINCT group_id FROM dead) AS d
-	CROSS JOIN target t
-	ORDER BY d.group_id COLLATE "C"
-	ON CONFLICT (queue_id, group_id) DO UPDATE SET last_seq = greatest(g.last_seq + ` + seqStride + `, excluded.last_seq)
-	RETURNING g.queue_id, g.group_id, g.last_seq
+	USING found f
+	WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND EXISTS (SELECT 1 FROM target)
+	RETURNING m.*, f.new_seq
 ), moved AS (
 	INSERT INTO messages (queue_id, id, visible_at, sent_at, first_received_at, receive_count, earlier_receives,
 		body, attributes, group_id, trace_header, dead_letter_source, seq, deduplication_id)
-	SELECT j.queue_id, d.id, tusq_now(), tusq_now(), d.first_received_at, d.receive_count - 1, d.receive_count - 1,
-		d.body, d.attributes, d.group_id, d.trace_header, (SELECT name FROM queues WHERE id = $1),
-		j.last_seq - ` + seqStride + ` + d.nth, d.id::text
-	FROM (SELECT *, row_number() OVER (ORDER BY seq) AS nth FROM dead) AS d
-	JOIN joined j ON j.group_id = d.group_id
+	SELECT $2, t.id, tusq_now(), tusq_now(), t.first_received_at, t.receive_count - 1, t.receive_count - 1,
+		t.body, t.attributes, t.group_id, t.trace_header, (SELECT name FROM queues WHERE id = $1),
+		t.new_seq, t.id::text
+	FROM dead t
 	ON CONFLICT (queue_id, id) DO NOTHING
 	RETURNING id
-), left_behind AS MATERIALIZED (
-	SELECT g.ctid, g.queue_id
-	FROM dead t
-	CROSS JOIN LATERAL (
-		SELECT ctid, queue_id` + findGroup + `
-	) AS g
-), unblocked AS (
-	UPDATE message_groups g
-	SET ready_at = tusq_now()
-	FROM left_behind b
-	WHERE g.ctid = b.ctid AND g.queue_id = b.queue_id
 ), counted AS (` + countMoved + `
 )
 SELECT id FROM dead`
@@ -272,6 +264,7 @@ func workGroups(w *service.QueueWork) groupLocks {
 			delays[m.GroupID] = m.Delay
 		}
 	}
+	groups = append(groups, w.Joins...)
 	groups = append(groups, settledGroups(w)...)
 	return lockOf(groups, func(group string) time.Duration { return delays[group] })
 }
@@ -284,6 +277,9 @@ func settledGroups(w *service.QueueWork) []string {
 			groups = append(groups, s.GroupID)
 		}
 	}
+	for _, b := range w.Burials {
+		groups = append(groups, b.GroupID)
+	}
 	slices.Sort(groups)
 	return slices.Compact(groups)
 }
@@ -294,19 +290,52 @@ func queueLockGroups(batch *pgx.Batch, w *service.QueueWork) {
 	}
 }
 
+// queueRefreshGroups looks at the groups that may have another first message, and at those
+// that were locked for a delayed message, which may turn out to be a duplicate.
 func queueRefreshGroups(batch *pgx.Batch, w *service.QueueWork) {
-	if groups := settledGroups(w); len(groups) > 0 {
+	groups := append(settledGroups(w), w.Joins...)
+	for _, m := range w.Sends {
+		if m.Delay > 0 {
+			groups = append(groups, m.GroupID)
+		}
+	}
+	slices.Sort(groups)
+	if groups = slices.Compact(groups); len(groups) > 0 {
 		batch.Queue(refreshGroupsSQL, w.QueueID, groups).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&w.Freed) })
 	}
 }
 
+// queueBurials adds the moves to each dead-letter queue; there is one unless the queue's
+// policy has just been changed.
+func queueBurials(batch *pgx.Batch, w *service.QueueWork, lane int) {
+	byTarget := map[int64][]*service.Burial{}
+	for _, b := range w.Burials {
+		byTarget[b.Target] = append(byTarget[b.Target], b)
+	}
+	for target, burials := range byTarget {
+		n := len(burials)
+		ids, leases, places, groups := make([]pgtype.UUID, n), make([]int64, n), make([]int, n), make([]string, n)
+		byID := make(map[service.MessageID]*service.Burial, len(burials))
+		for i, b := range burials {
+			ids[i], leases[i], places[i], groups[i], byID[b.ID] = pgUUID(b.ID), b.Lease, b.Place, b.GroupID, b
+		}
+		batch.Queue(buryFIFOSQL, w.QueueID, target, lane, ids, leases, places, groups).Query(func(rows pgx.Rows) error {
+			var id pgtype.UUID
+			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+				byID[id.Bytes].Done = true
+				return nil
+			})
+			return err
+		})
+	}
+}
+
 // queueClaimFIFO adds a claim. One in two begins with the groups that came back often.
-func queueClaimFIFO(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, lane int) {
+func queueClaimFIFO(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim) {
 	batch.Queue(claimFIFOSQL, w.QueueID, claim.Max, claim.PerCaller, claim.Visibility.Microseconds(), claim.Lease,
 		claim.Retention.Microseconds(), maxClaimBytes, rand.IntN(2) == 0, claim.Slack).
 		Query(func(rows pgx.Rows) error { return readClaimFIFO(rows, claim) })
-	queueBury(batch, w, claim, lane, buryFIFOSQL)
 }
 
 // readClaimFIFO reads what was claimed, in the order of the places. Without a message there

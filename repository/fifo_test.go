@@ -44,7 +44,7 @@ func TestFIFOCostDoesNotDependOnTheBacklog(t *testing.T) {
 			"lock":    func(q int64) plan { return s.explain(lockGroupsSQL, q, group, []int64{0}) },
 			"keys":    func(q int64) plan { return s.explain(takeKeysSQL, q, id, id, group, []int64{1}, "NULL", "NULL") },
 			"refresh": func(q int64) plan { return s.explain(refreshGroupsSQL, q, group) },
-			"bury":    func(q int64) plan { return s.explain(buryFIFOSQL, q, few, 0, 0, 1, 10, 5) },
+			"bury":    func(q int64) plan { return s.explain(buryFIFOSQL, q, few, 0, id, []int64{1}, []int64{1}, group) },
 		} {
 			before := run(few)
 			for kind, queue := range map[string]int64{"one group": one, "many groups": many} {

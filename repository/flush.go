@@ -37,6 +37,14 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, again 
 	lane, _ := kept[laneKey].(int)
 	batch := &pgx.Batch{}
 	for i := range work {
+		if work[i].FIFO {
+			queueLockGroups(batch, &work[i])
+		}
+	}
+	for i := range work { // before anything forgets a group that is still empty
+		queueBurials(batch, &work[i], lane)
+	}
+	for i := range work {
 		queueWork(batch, &work[i], lane, again)
 	}
 	if batch.Len() == 0 {
@@ -70,12 +78,10 @@ func (l *lostFlush) Error() string {
 
 func (l *lostFlush) Unwrap() []error { return []error{service.ErrOutcomeUnknown, l.err} }
 
-// queueWork adds one queue's statements in the order that QueueWork promises. Those of a
-// FIFO queue stand between the locks of its groups and the look at their new state.
+// queueWork adds one queue's statements in the order that QueueWork promises. The groups of
+// all FIFO queues of the flush are locked before, and burials done; what was settled or
+// buried is followed by a look at the groups' new state.
 func queueWork(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
-	if w.FIFO {
-		queueLockGroups(batch, w)
-	}
 	if len(w.Deletes) > 0 {
 		queueDeletes(batch, w, lane)
 	}

@@ -48,7 +48,7 @@ func (s *store) hotStatements(ids []service.MessageID) map[string]hotStatement {
 		"look FIFO":      {sql: lookFIFOSQL, args: []any{fifo}, indexes: map[string]string{"message_groups_ready": "(turn <= "}},
 		"delete FIFO":    {sql: deleteFIFOSQL, args: []any{fifo, 0, ids, leases}, indexes: byID},
 		"extend FIFO":    {sql: extendFIFOSQL, args: []any{fifo, ids, leases, leases}, indexes: byID},
-		"bury FIFO":      {sql: buryFIFOSQL, args: []any{fifo, fifo, 0, 0, 1, 10, 5}, indexes: map[string]string{"messages_claim": "visible_at", "message_groups_pkey": "(group_id <= "}, sorts: true},
+		"bury FIFO":      {sql: buryFIFOSQL, args: []any{fifo, fifo, 0, ids, leases, ones, bodies}, indexes: map[string]string{"messages_pkey": "(id <= s.id)", "message_groups_pkey": "(group_id <= "}, sorts: true},
 		"delete a part":  {sql: deletePartSQL(`sent_at <= $4`), args: []any{s.queue.ID, 0, 10, "'2000-01-01'"}, indexes: map[string]string{"messages_pkey": "queue_id = "}},
 		"revoke":         {sql: revokeSQL, args: []any{s.queue.ID, 1, 10, 0}, indexes: claims},
 	}

@@ -67,7 +67,7 @@ RETURNING p.place, p.up_to, ` + messageColumns("m")
 // messageColumns are what scanMessage reads of a message.
 func messageColumns(alias string) string {
 	columns := []string{"id", "lease", "body", "attributes", "group_id", "trace_header", "dead_letter_source",
-		"receive_count", "sent_at", "first_received_at", "visible_at", "seq", "deduplication_id"}
+		"receive_count", "earlier_receives", "sent_at", "first_received_at", "visible_at", "seq", "deduplication_id"}
 	return alias + "." + strings.Join(columns, ", "+alias+".")
 }
 
@@ -141,19 +141,14 @@ SELECT (extract(epoch FROM least(
 
 func queueClaim(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, lane int) {
 	if w.FIFO {
-		queueClaimFIFO(batch, w, claim, lane)
+		queueClaimFIFO(batch, w, claim)
 		return
 	}
 	batch.Queue(claimSQL, w.QueueID, claim.Max, claim.Returned, claim.Visibility.Microseconds(), claim.Lease,
 		claim.Retention.Microseconds(), maxClaimBytes).
 		Query(func(rows pgx.Rows) error { return readClaim(rows, claim) })
-	queueBury(batch, w, claim, lane, burySQL)
-}
-
-// queueBury adds the move of what was claimed too often, where the queue has a policy.
-func queueBury(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, lane int, sql string) {
 	if dead := claim.DeadLetter; dead != nil && dead.QueueID != 0 && dead.QueueID != w.QueueID {
-		batch.Queue(sql, w.QueueID, dead.QueueID, lane, claim.Visibility.Microseconds(), claim.Lease,
+		batch.Queue(burySQL, w.QueueID, dead.QueueID, lane, claim.Visibility.Microseconds(), claim.Lease,
 			claim.Max, dead.MaxReceives).
 			Query(func(rows pgx.Rows) error { return readBuried(rows, claim) })
 	}
@@ -208,11 +203,12 @@ func scanMessage(rows pgx.Rows, first ...any) (service.Claimed, error) {
 	var lease pgtype.Int8
 	var group, trace, source, deduplication *string
 	var seq *int64
+	var earlier int
 	var firstReceived *time.Time
 	m := &c.Message
 	err := rows.Scan(append(first, &id, &lease, &m.Body, &c.Attributes, &group, &trace, &source,
-		&m.ReceiveCount, &m.SentAt, &firstReceived, &m.VisibleAt, &seq, &deduplication)...)
-	c.ID, c.Lease = id.Bytes, lease.Int64
+		&m.ReceiveCount, &earlier, &m.SentAt, &firstReceived, &m.VisibleAt, &seq, &deduplication)...)
+	c.ID, c.Lease, c.Receives = id.Bytes, lease.Int64, m.ReceiveCount-earlier
 	m.GroupID, m.TraceHeader, m.DeadLetterSource = value(group), value(trace), value(source)
 	m.DeduplicationID = value(deduplication)
 	if seq != nil {

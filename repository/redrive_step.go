@@ -147,8 +147,9 @@ type letter struct {
 	target  int64  // the queue that it goes to
 }
 
-// find finds the oldest messages that were visible when the redrive began and have not expired. On a FIFO queue
-// these are the first ones of ready groups, group by group.
+// find finds the oldest messages that were visible when the redrive began and have not
+// expired. On a FIFO queue these are the first ones of ready groups, group by group, also
+// those that have come back since.
 func (s *step) find(ctx context.Context, n int) ([]letter, error) {
 	if !s.fifo {
 		return s.letters(ctx, `
@@ -162,9 +163,9 @@ LIMIT $3`, s.sourceID, s.startedAt, n)
 SELECT m.id, g.group_id, coalesce(m.dead_letter_source, '')
 FROM message_groups g
 CROSS JOIN LATERAL (
-	SELECT id, dead_letter_source, bool_and(visible_at <= $2) OVER (ROWS UNBOUNDED PRECEDING) AS open
+	SELECT id, dead_letter_source, bool_and(visible_at <= tusq_now() AND sent_at <= $2) OVER (ROWS UNBOUNDED PRECEDING) AS open
 	FROM (
-		SELECT id, dead_letter_source, visible_at
+		SELECT id, dead_letter_source, visible_at, sent_at
 		FROM messages
 		WHERE queue_id = $1 AND group_id = g.group_id AND seq IS NOT NULL AND sent_at > `+retentionStart+`
 		ORDER BY seq
@@ -175,36 +176,30 @@ WHERE g.queue_id = $1 AND g.ready_at <= tusq_now() AND m.open
 LIMIT $3`, s.sourceID, s.startedAt, n)
 }
 
-// lock locks what is to be moved and returns what can still be. The targets come first: a
-// claim that buries holds its own queue's groups before it locks those of the dead-letter
-// queue. A target that is gone by now ends the step; the next one finds out.
+// lock locks what is to be moved and returns what can still be: groups in the order of
+// their queues, as flushes do. A target that is gone by now ends the step; the next one
+// finds out.
 func (s *step) lock(ctx context.Context, letters []letter) ([]letter, error) {
-	byTarget := map[int64][]string{}
+	groups := map[int64][]string{}
 	ids := make([]pgtype.UUID, len(letters))
 	for i, l := range letters {
-		byTarget[l.target] = append(byTarget[l.target], l.groupID)
+		groups[l.target] = append(groups[l.target], l.groupID)
+		groups[s.sourceID] = append(groups[s.sourceID], l.groupID)
 		ids[i] = l.id
 	}
-	for _, target := range slices.Sorted(maps.Keys(byTarget)) {
-		tag, err := s.tx.Exec(ctx, `SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL FOR SHARE`, target)
+	for _, queue := range slices.Sorted(maps.Keys(groups)) {
+		tag, err := s.tx.Exec(ctx, `SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL FOR SHARE`, queue)
 		if err != nil || tag.RowsAffected() == 0 {
 			return nil, err
 		}
-		if err := s.lockGroups(ctx, target, byTarget[target]); err != nil {
+		if err := s.lockGroups(ctx, queue, groups[queue]); err != nil {
 			return nil, err
 		}
-	}
-	groups := make([]string, len(letters))
-	for i, l := range letters {
-		groups[i] = l.groupID
-	}
-	if err := s.lockGroups(ctx, s.sourceID, groups); err != nil {
-		return nil, err
 	}
 	rows, _ := s.tx.Query(ctx, `
 SELECT id
 FROM messages
-WHERE queue_id = $1 AND visible_at <= $2 AND id = ANY($3)
+WHERE queue_id = $1 AND id = ANY($3) AND visible_at <= CASE WHEN seq IS NULL THEN $2 ELSE tusq_now() END
 ORDER BY id
 FOR UPDATE`, s.sourceID, s.startedAt, ids)
 	locked, err := pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
@@ -220,6 +215,14 @@ func (s *step) lockGroups(ctx context.Context, queueID int64, groups []string) e
 	}
 	lock := lockOf(groups, noDelay)
 	_, err := s.tx.Exec(ctx, lockGroupsSQL, queueID, lock.groups, lock.after)
+	return err
+}
+
+func (s *step) refreshGroups(ctx context.Context, queueID int64, groups []string) error {
+	if !s.fifo {
+		return nil
+	}
+	_, err := s.tx.Exec(ctx, refreshGroupsSQL, queueID, lockOf(groups, noDelay).groups)
 	return err
 }
 
@@ -290,12 +293,13 @@ func (s *step) move(ctx context.Context, letters []letter) error {
 		if err := s.moveTo(ctx, target, byTarget[target]); err != nil {
 			return fmt.Errorf("move to queue %d: %w", target, err)
 		}
-		s.events = append(s.events, service.Event{QueueID: target, Visible: len(byTarget[target])})
-	}
-	if s.fifo {
-		if _, err := s.tx.Exec(ctx, refreshGroupsSQL, s.sourceID, lockOf(groups, noDelay).groups); err != nil {
+		if err := s.refreshGroups(ctx, target, groups); err != nil {
 			return err
 		}
+		s.events = append(s.events, service.Event{QueueID: target, Visible: len(byTarget[target])})
+	}
+	if err := s.refreshGroups(ctx, s.sourceID, groups); err != nil {
+		return err
 	}
 	_, err := s.tx.Exec(ctx, `
 UPDATE redrives

@@ -79,12 +79,12 @@ const extendTail = `
 )
 UPDATE messages m
 SET visible_at = CASE
-	WHEN f.until <= m.received_at + interval '12 hours 1 second' THEN f.until
+	WHEN f.until <= m.received_at + interval '12 hours' THEN f.until
 	ELSE m.visible_at
 	END
 FROM found f
 WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
-RETURNING m.id, f.lease, f.until > m.received_at + interval '12 hours 1 second'`
+RETURNING m.id, f.lease, f.until > m.received_at + interval '12 hours'`
 
 // undoClaim makes a claimed message m visible now, as if it had not been received.
 const undoClaim = `SET visible_at = tusq_now(),

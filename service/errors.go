@@ -33,6 +33,7 @@ const (
 	CodeReceiptInvalid       Code = "receipt_invalid"        // not a receipt of this queue
 	CodeReceiptStale         Code = "receipt_stale"          // the message was received again since
 	CodeReceiptExpired       Code = "receipt_expired"        // of a FIFO queue: the lease has ended
+	CodeAttemptVoid          Code = "attempt_void"           // what the attempt got has been settled since
 	CodeMessageNotFound      Code = "message_not_found"      // the receipt's message is gone
 	CodeQueueDeletedRecently Code = "queue_deleted_recently" // its name may not be used again yet
 	CodePurgeInProgress      Code = "purge_in_progress"      // it was purged a moment ago
@@ -52,7 +53,7 @@ var Codes = []Code{
 	CodeMethodNotAllowed, CodeQueueNotFound, CodeQueueExists, CodeInvalidQueueName,
 	CodeInvalidMessage, CodeInvalidAttribute, CodeMessageTooLarge, CodeBatchEmpty,
 	CodeBatchTooMany, CodeBatchTooLarge, CodeReceiptInvalid, CodeReceiptStale, CodeReceiptExpired,
-	CodeMessageNotFound, CodeQueueDeletedRecently, CodePurgeInProgress, CodeTooManyInFlight, CodeKeyInUse,
+	CodeAttemptVoid, CodeMessageNotFound, CodeQueueDeletedRecently, CodePurgeInProgress, CodeTooManyInFlight, CodeKeyInUse,
 	CodeKeyReused, CodeNotDeadLetterQueue, CodeRedriveNotFound, CodeRedriveRunning, CodeRedriveEnded,
 }
 

@@ -265,12 +265,34 @@ func TestReceiveAttempts(t *testing.T) {
 	other := w.wantTake(10, "b:1")
 	w.mustDelete(other...)
 	w.mustDelete(again[0])
-	if void := w.receiveFor(w.queue, attempt); len(void) != 0 {
-		t.Errorf("after a deletion: %+v", void)
-	}
+	_, err := w.ReceiveMessages(w.ctx, caller, w.queue, attempt)
+	wantCode(t, err, service.CodeAttemptVoid)
 	w.extend(again[1].Receipt, 0)
+	_, err = w.ReceiveMessages(w.ctx, caller, w.queue, attempt)
+	wantCode(t, err, service.CodeAttemptVoid)
+	attempt.AttemptID = "another"
 	if anew := w.receiveFor(w.queue, attempt); len(anew) != 1 || anew[0].Receipt == first[1].Receipt {
-		t.Errorf("the next receive of that attempt got %+v", anew)
+		t.Errorf("the next attempt got %+v", anew)
+	}
+}
+
+// TestReceiveAttemptsOfAVanishedReceiver: what was released is received anew, and so is
+// what has become visible again.
+func TestReceiveAttemptsOfAVanishedReceiver(t *testing.T) {
+	w := fifoWorld(t, service.QueueChange{})
+	w.post("a:1")
+	attempt := service.ReceiveMessages{Max: 1, Wait: new(time.Duration(0)), AttemptID: "try", Visibility: new(time.Duration(0))}
+	first := w.receiveFor(w.queue, attempt)
+	attempt.Visibility = new(time.Minute)
+	second := w.receiveFor(w.queue, attempt)
+	if len(first) != 1 || len(second) != 1 || first[0].Receipt == second[0].Receipt {
+		t.Fatalf("received %+v and, visible again, %+v", first, second)
+	}
+	if err := w.ReleaseMessages(w.ctx, caller, w.queue, []string{second[0].Receipt}); err != nil {
+		t.Fatal(err)
+	}
+	if third := w.receiveFor(w.queue, attempt); len(third) != 1 || third[0].Receipt == second[0].Receipt || third[0].ReceiveCount != 2 {
+		t.Errorf("after the release: %+v", third)
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	opDelete opKind = iota
 	opExtend
 	opRelease
+	opBury
 	opSend
 	opClaim
 	opLook // for the moment at which the next message becomes visible
@@ -37,6 +38,7 @@ type op struct {
 	call  *call
 
 	settle *Settlement // of opDelete, opExtend, opRelease
+	bury   *Burial     // of opBury
 	send   *Outgoing   // of opSend
 	claim  *demand     // of opClaim
 
@@ -72,8 +74,8 @@ const (
 // weight is an op's cost in the engine, in bytes.
 func (o *op) weight() int {
 	const base = 200
-	if o.kind == opRelease {
-		return 0 // a release is never refused
+	if o.kind == opRelease || o.kind == opBury {
+		return 0 // they are never refused
 	}
 	if o.send != nil {
 		return base + len(o.send.Body) + len(o.send.Attributes)
@@ -146,16 +148,26 @@ func isDivisible(err error) bool { return errors.Is(err, ErrData) }
 func plan(ops []*op, flushID int64) []QueueWork {
 	index := make(map[int64]int, 1)
 	work := make([]QueueWork, 0, 1)
-	for _, o := range ops {
-		i, ok := index[o.queue.ID]
+	workOf := func(queueID int64, fifo bool) *QueueWork {
+		i, ok := index[queueID]
 		if !ok {
 			i = len(work)
-			index[o.queue.ID] = i
-			work = append(work, QueueWork{QueueID: o.queue.ID, FIFO: o.queue.Settings.FIFO, FlushID: flushID})
+			index[queueID] = i
+			work = append(work, QueueWork{QueueID: queueID, FIFO: fifo, FlushID: flushID})
 		}
-		work[i].add(o)
+		return &work[i]
 	}
-	slices.SortFunc(work, func(a, b QueueWork) int { return cmp.Compare(a.QueueID, b.QueueID) })
+	for _, o := range ops {
+		if o.kind == opBury {
+			target := workOf(o.bury.Target, true)
+			target.Joins = append(target.Joins, o.bury.GroupID)
+			o.bury.Place = len(target.Joins)
+		}
+		workOf(o.queue.ID, o.queue.Settings.FIFO).add(o)
+	}
+	slices.SortFunc(work, func(a, b QueueWork) int {
+		return cmp.Compare(a.QueueID, b.QueueID)
+	})
 	for i := range work {
 		work[i].finish()
 	}
@@ -173,6 +185,9 @@ func (w *QueueWork) add(o *op) {
 		w.Extends = append(w.Extends, o.settle)
 	case opRelease:
 		w.Releases = append(w.Releases, o.settle)
+	case opBury:
+		o.bury.Done = false
+		w.Burials = append(w.Burials, o.bury)
 	case opSend:
 		w.addSend(o.send)
 	case opClaim:
@@ -274,15 +289,17 @@ func (s *Service) announceWork(w *QueueWork) {
 	for _, e := range w.events() {
 		s.announce(e)
 	}
+	for _, b := range w.Burials {
+		if b.Done {
+			s.announce(Event{QueueID: b.Target, Visible: 1})
+		}
+	}
 	for _, claim := range w.Claims {
 		if len(claim.Messages) > 0 {
 			s.hub.Schedule(w.QueueID, claim.Visibility) // should the lease end unused
 		}
 		if claim.Moved > 0 {
 			s.announce(Event{QueueID: claim.DeadLetter.QueueID, Visible: claim.Moved})
-			if w.FIFO { // their groups go on
-				s.announce(Event{QueueID: w.QueueID, Visible: claim.Moved})
-			}
 		}
 	}
 }

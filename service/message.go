@@ -52,8 +52,9 @@ type ReceiveMessages struct {
 	Visibility *time.Duration // 0 to MaxVisibility; nil: the queue's
 
 	// AttemptID makes a receive from a FIFO queue repeatable for DeduplicationInterval: the
-	// same id gets the same messages and receipts, and their visibility timeout anew, unless
-	// one of them has been settled or has become visible. Empty: not repeatable.
+	// same id gets the same messages and receipts, and their visibility timeout anew. Once one
+	// of them has been settled it gets CodeAttemptVoid, once they have become visible it is a
+	// new receive. Empty: not repeatable.
 	AttemptID string
 	// MaxInFlight refuses a receive that does not wait, with CodeTooManyInFlight, and leaves
 	// one that waits without messages, while about so many are in flight in a standard queue.

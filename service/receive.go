@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,20 +28,26 @@ func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue stri
 		wait = *receive.Wait
 	}
 	claimed, err := s.repeatReceive(ctx, q, receive)
-	switch {
-	case err != nil || len(claimed) > 0:
-	case wait == 0:
-		claimed, err = s.claim(ctx, q, receive)
-	default:
-		claimed, err = s.poll(ctx, caller, q, receive, wait)
-	}
-	if err == nil {
-		err = s.rememberReceive(ctx, q, receive, claimed)
+	if err == nil && len(claimed) == 0 {
+		claimed, err = s.receiveAnew(ctx, caller, q, receive, wait)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return s.deliver(q, claimed)
+}
+
+// receiveAnew claims messages, waiting for the first, and remembers them for the attempt.
+func (s *Service) receiveAnew(ctx context.Context, caller Caller, q *Queue, receive ReceiveMessages, wait time.Duration) (claimed []Claimed, err error) {
+	if wait == 0 {
+		claimed, err = s.claim(ctx, q, receive)
+	} else {
+		claimed, err = s.poll(ctx, caller, q, receive, wait)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return claimed, s.rememberReceive(ctx, q, receive, claimed)
 }
 
 func (r ReceiveMessages) valid() error {
@@ -163,9 +170,13 @@ func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages, 
 			s.release(q, o.claim.got)
 			return nil, ctx.Err()
 		}
-		if !o.claim.more {
-			s.inFlight.add(q.ID, len(o.claim.got))
-			return o.claim.got, nil
+		got, again, err := s.bury(ctx, q, want.DeadLetter, o.claim.got)
+		if err != nil {
+			return nil, err
+		}
+		if !o.claim.more && !again {
+			s.inFlight.add(q.ID, len(got))
+			return got, nil
 		}
 		want.Slack = claimSlack
 	}
@@ -236,4 +247,58 @@ func receiptGroup(q *Queue, c Claimed) string {
 		return c.Message.GroupID
 	}
 	return ""
+}
+
+// bury moves what was received from a FIFO queue too often to its dead-letter queue, and
+// returns the rest; again: nothing is left, and there may be more. Where that queue has just
+// been deleted, all is delivered.
+func (s *Service) bury(ctx context.Context, q *Queue, dead *DeadLetter, got []Claimed) (kept []Claimed, again bool, err error) {
+	if !q.Settings.FIFO || dead == nil || dead.QueueID == 0 || dead.QueueID == q.ID {
+		return got, false, nil
+	}
+	var ops []*op
+	for _, m := range got {
+		if m.Receives > dead.MaxReceives {
+			ops = append(ops, &op{kind: opBury, queue: q,
+				bury: &Burial{ID: m.ID, Lease: m.Lease, GroupID: m.Message.GroupID, Target: dead.QueueID}})
+		}
+	}
+	if len(ops) == 0 {
+		return got, false, nil
+	}
+	if err := s.do(ctx, ops); err != nil {
+		s.release(q, got)
+		return nil, false, err
+	}
+	gone, err := s.buried(ctx, q, ops)
+	if err != nil {
+		return nil, false, err
+	}
+	kept = slices.DeleteFunc(slices.Clone(got), func(m Claimed) bool { return gone[m.ID] })
+	return kept, len(kept) == 0, nil
+}
+
+// buried tells which messages have gone to the dead-letter queue. One that has not is still
+// there with its lease, unless the commit of its move was lost and the repetition found
+// that it had happened.
+func (s *Service) buried(ctx context.Context, q *Queue, ops []*op) (map[MessageID]bool, error) {
+	gone := make(map[MessageID]bool, len(ops))
+	var left []MessageID
+	for _, o := range ops {
+		gone[o.bury.ID] = true
+		if !o.bury.Done {
+			left = append(left, o.bury.ID)
+		}
+	}
+	if len(left) == 0 {
+		return gone, nil
+	}
+	s.queues.forget(q.ID) // its dead-letter queue is another one now
+	leases, err := s.store.Leases(ctx, q.ID, left)
+	for _, o := range ops {
+		if leases[o.bury.ID] == o.bury.Lease {
+			delete(gone, o.bury.ID)
+		}
+	}
+	return gone, err
 }

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -141,4 +142,47 @@ func TestRedriveFails(t *testing.T) {
 		t.Errorf("ended %+v", done)
 	}
 	w.wantStats("dead", service.Stats{Visible: 1})
+}
+
+// TestFlushesOfDeadLettersDoNotDeadlock lets two replicas send to a FIFO queue, exhaust its
+// messages and empty its dead-letter queue.
+func TestFlushesOfDeadLettersDoNotDeadlock(t *testing.T) {
+	w := fifoWorld(t, service.QueueChange{VisibilityTimeout: new(time.Duration(0))})
+	w.create("dead.fifo", service.QueueChange{})
+	_, err := w.UpdateQueue(w.ctx, caller, w.queue, service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "dead.fifo", MaxReceives: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, replica := range []*service.Service{w.Service, w.other} { // both know the policy
+		if _, err := replica.GetQueue(w.ctx, caller, "dead.fifo"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var work sync.WaitGroup
+	until := time.Now().Add(2 * time.Second)
+	for n, replica := range []*service.Service{w.Service, w.other} {
+		busy := &world{Service: replica, t: t, ctx: w.ctx, queue: w.queue}
+		dead := &world{Service: replica, t: t, ctx: w.ctx, queue: "dead.fifo"}
+		work.Go(func() {
+			for i := 0; time.Now().Before(until); i++ {
+				busy.post(fmt.Sprintf("g%d:%d/%d", i%5, n, i), fmt.Sprintf("g%d:%d/%d", (i+n)%5, n, i))
+			}
+		})
+		for range 2 {
+			work.Go(func() {
+				for time.Now().Before(until) {
+					busy.receive(w.queue, 10)
+				}
+			})
+			work.Go(func() {
+				for time.Now().Before(until) {
+					dead.mustDelete(dead.receive("dead.fifo", 10)...)
+				}
+			})
+		}
+	}
+	work.Wait()
+	if n := w.deadlocks(); n > 0 {
+		t.Errorf("%d deadlocks", n)
+	}
 }

@@ -84,8 +84,8 @@ type MessageStore interface {
 	// that are gone are left out.
 	Leases(ctx context.Context, queueID int64, ids []MessageID) (map[MessageID]int64, error)
 	// RepeatReceive returns what the receive from a FIFO queue of that attempt got, with its
-	// leases, and makes it invisible anew for visibility; nothing, where there was none or one
-	// of its messages has been settled, changed or become visible.
+	// leases, and makes it invisible anew for visibility; CodeAttemptVoid, where one of its
+	// messages is gone or was changed; nothing, where there was none or it has become visible.
 	RepeatReceive(ctx context.Context, queueID int64, attempt Key, visibility time.Duration) ([]Claimed, error)
 	// RememberReceive keeps what an attempt got for DeduplicationInterval.
 	RememberReceive(ctx context.Context, queueID int64, attempt Key, claimed []Claimed) error
@@ -149,6 +149,8 @@ type QueueWork struct {
 	Extends  []*Settlement
 	Releases []*Settlement
 	Sends    []*Outgoing
+	Burials  []*Burial   // of a FIFO queue
+	Joins    []string    // groups into which other queues' burials come, by their places
 	Calls    []*SendCall // those of Sends that have a key, each key once
 	Claims   []*Claim
 	Look     bool // when does the next message become visible?
@@ -172,6 +174,19 @@ type Settlement struct {
 	// Answers.
 	Done    bool // the lease held: on a FIFO queue, and had not ended
 	TooLong bool // an extend would have gone beyond MaxVisibility after the receive
+}
+
+// Burial moves a claimed message of a FIFO queue to its dead-letter queue, in whose work
+// its group is the Place'th of Joins. It is not part of the claim, because by then it is
+// known which groups of which queues are to be locked, and all are locked in one order.
+type Burial struct {
+	ID      MessageID
+	Lease   int64
+	GroupID string
+	Target  int64 // the dead-letter queue
+	Place   int   // set by the flush
+
+	Done bool // the answer: the lease held, and the dead-letter queue exists
 }
 
 // Outgoing is a message to store.
@@ -228,6 +243,7 @@ type Claimed struct {
 	ID         MessageID
 	Lease      int64
 	Place      int     // in a claim, from 1
+	Receives   int     // in this queue, the last one included
 	Attributes []byte  // JSON, as it was sent; nil: none
 	Message    Message // all but ID, Receipt and Attributes
 }

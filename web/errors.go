@@ -32,6 +32,7 @@ var statuses = map[service.Code]int{
 	service.CodeReceiptInvalid:       http.StatusBadRequest,
 	service.CodeReceiptStale:         http.StatusConflict,
 	service.CodeMessageNotFound:      http.StatusNotFound,
+	service.CodeAttemptVoid:          http.StatusConflict,
 	service.CodeReceiptExpired:       http.StatusConflict,
 	service.CodeQueueDeletedRecently: http.StatusConflict,
 	service.CodePurgeInProgress:      http.StatusConflict,

@@ -36,6 +36,7 @@ var statuses = map[service.Code]int{
 	service.CodeMethodNotAllowed:     http.StatusMethodNotAllowed,
 	service.CodeQueueExists:          http.StatusConflict,
 	service.CodeReceiptStale:         http.StatusConflict,
+	service.CodeAttemptVoid:          http.StatusConflict,
 	service.CodeReceiptExpired:       http.StatusConflict,
 	service.CodeQueueDeletedRecently: http.StatusConflict,
 	service.CodePurgeInProgress:      http.StatusConflict,

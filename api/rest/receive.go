@@ -27,6 +27,7 @@ const releaseTimeout = 5 * time.Second
 //	@Param			request	body		ReceiveMessages	false	"How many, how long to wait, and how long they stay invisible."
 //	@Success		200		{object}	ReceivedMessages
 //	@Failure		404		{object}	Problem	"queue_not_found"
+//	@Failure		409		{object}	Problem	"attempt_void"
 //	@Failure		415		{object}	Problem	"unsupported_media_type"
 //	@Router			/v1/queues/{queue}/messages/receive [post]
 func (a api) receiveMessages(w http.ResponseWriter, r *http.Request) error {

@@ -100,6 +100,7 @@ var codes = map[service.Code]struct {
 	service.CodeReceiptInvalid:       {receiptHandleIsInvalid, ""},
 	service.CodeReceiptStale:         {invalidParameterValue, ""},
 	service.CodeReceiptExpired:       {invalidParameterValue, ""},
+	service.CodeAttemptVoid:          {invalidParameterValue, ""},
 	service.CodeMessageNotFound:      {invalidParameterValue, ""},
 	service.CodeQueueDeletedRecently: {queueDeletedRecently, "You must wait 60 seconds after deleting a queue before you can create another with the same name."},
 	service.CodePurgeInProgress:      {purgeQueueInProgress, ""},

@@ -196,5 +196,7 @@ func TestFIFOReceiveAttempt(t *testing.T) {
 		t.Errorf("another attempt got %q", got)
 	}
 	s.must("DeleteMessage", `{"QueueUrl":"jobs.fifo","ReceiptHandle":"`+receipts(first)[0]+`"}`)
-	checkBody(t, s.receive("jobs.fifo", attempt), `{}`)
+	s.runRefused([]refused{{"void attempt", "ReceiveMessage", `{"QueueUrl":"jobs.fifo"` + attempt + `}`, 400,
+		"InvalidParameterValue;Sender", "com.amazon.coral.service#InvalidParameterValueException",
+		"Value a1 for parameter ReceiveRequestAttemptId is invalid. Reason: The receiveRequestAttemptId is not valid anymore since the receive call is not retryable."}})
 }

@@ -29,6 +29,10 @@ func (c *call) receiveMessage(ctx context.Context, in *receiveMessageInput) (*re
 		receive.MaxInFlight = strictInFlight
 	}
 	received, err := c.svc.ReceiveMessages(ctx, c.caller, queue, receive)
+	if err != nil && service.ErrorCode(err) == service.CodeAttemptVoid {
+		return nil, invalidValue(receive.AttemptID, "ReceiveRequestAttemptId",
+			"The receiveRequestAttemptId is not valid anymore since the receive call is not retryable.")
+	}
 	if err != nil {
 		return nil, err
 	}

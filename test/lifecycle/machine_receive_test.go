@@ -29,6 +29,10 @@ func (m *machine) receive() {
 	before := q.receivable(m.now())
 	m.Logf("receive %+v of %s", receive, describeAll(before))
 	got, err := m.surface().Receive(q.name, receive)
+	if receive.AttemptID != "" && q.voids(receive.AttemptID, m.now()) {
+		m.wantCode(err, "receive of a void attempt", service.CodeAttemptVoid)
+		return
+	}
 	m.fail(err, "receive")
 	if receive.AttemptID != "" && q.repeats(receive.AttemptID, m.now()) {
 		m.checkRepeated(q, receive.AttemptID, got, visibility)

@@ -193,7 +193,7 @@ func (q *queue) settle(m *message, receipt string, timeout *time.Duration, now t
 	case timeout == nil:
 		q.remove(m)
 		return ""
-	case now.Add(*timeout).After(m.received.Add(service.MaxVisibility + time.Second)):
+	case now.Add(*timeout).After(m.received.Add(service.MaxVisibility)):
 		return service.CodeInvalidParameter
 	}
 	m.visible = now.Add(*timeout)
@@ -232,6 +232,21 @@ func (q *queue) repeats(id string, now time.Time) bool {
 	return known && now.Before(a.at.Add(service.DeduplicationInterval)) && a.visible.After(now) &&
 		!slices.ContainsFunc(a.messages, func(m *message) bool { return !q.holds(m) || !m.visible.Equal(a.visible) }) &&
 		slices.EqualFunc(a.messages, a.receipts, func(m *message, receipt string) bool { return m.receipt == receipt })
+}
+
+// voids tells whether a receive of this attempt is refused: a message that it got is gone,
+// or its visibility was changed.
+func (q *queue) voids(id string, now time.Time) bool {
+	a, known := q.attempts[id]
+	if !known || !now.Before(a.at.Add(service.DeduplicationInterval)) {
+		return false
+	}
+	for i, m := range a.messages {
+		if !q.holds(m) || m.receipt == a.receipts[i] && !m.visible.Equal(a.visible) {
+			return true
+		}
+	}
+	return false
 }
 
 // delay sets the delay and makes a FIFO queue's new delay hold for what was never received.

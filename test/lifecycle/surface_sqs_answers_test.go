@@ -158,6 +158,7 @@ var reasons = []struct {
 }{
 	{"Message does not exist or is not available for visibility timeout change", service.CodeMessageNotFound},
 	{"The receipt handle has expired.", service.CodeReceiptExpired},
+	{"The receiveRequestAttemptId is not valid anymore since the receive call is not retryable.", service.CodeAttemptVoid},
 	{"ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly", service.CodeMissingParameter},
 	{"Source queue must be configured as a Dead Letter Queue.", service.CodeNotDeadLetterQueue},
 	{"There is already a task running. Only one active task is allowed for a source queue arn at a given time.", service.CodeRedriveRunning},
