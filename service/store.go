@@ -139,8 +139,8 @@ type MessageID [16]byte
 // of the SHA-256 of what it is and of its name.
 type Key [16]byte
 
-// QueueWork is one queue's part of a flush. Within a flush deletes come first, then
-// extends, releases, sends, claims: so a claim sees what was sent beside it.
+// QueueWork is one queue's part of a flush. Burials of all queues come first, then for each
+// queue deletes, extends, releases, sends, claims: so a claim sees what was sent beside it.
 type QueueWork struct {
 	QueueID  int64
 	FIFO     bool
