@@ -78,7 +78,14 @@ func messageColumns(alias string) string {
 const burySQL = `
 WITH target AS (
 	SELECT id FROM queues WHERE id = $2 AND deleted_at IS NULL
-), exhausted AS MATERIALIZED (` + exhaustedMessages + `
+), exhausted AS MATERIALIZED (
+	SELECT ctid, queue_id
+	FROM messages
+	WHERE queue_id = $1 AND priority = 0 AND returned
+		AND visible_at BETWEEN tusq_now() + $4 * interval '1 microsecond' AND tusq_now() + $4 * interval '1 microsecond'
+		AND lease >= $5 AND lease < $5 + $6 AND receive_count - earlier_receives > $7
+	ORDER BY visible_at, id
+	LIMIT $6
 ), dead AS (
 	DELETE FROM messages m
 	USING exhausted e
@@ -96,16 +103,6 @@ WITH target AS (
 ), counted AS (` + countMoved + `
 )
 SELECT id FROM dead`
-
-// exhaustedMessages are those that a claim has just taken once too often.
-const exhaustedMessages = `
-	SELECT ctid, queue_id
-	FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND returned
-		AND visible_at BETWEEN tusq_now() + $4 * interval '1 microsecond' AND tusq_now() + $4 * interval '1 microsecond'
-		AND lease >= $5 AND lease < $5 + $6 AND receive_count - earlier_receives > $7
-	ORDER BY visible_at, id
-	LIMIT $6`
 
 // countMoved counts what was moved from one queue to another.
 const countMoved = `

@@ -28,9 +28,9 @@
 //
 // # What happens once
 //
-// A deduplication id, the key of a call and the attempt id of a receive are written in the
-// transaction of what they name: so what a client repeats, through whatever replica, is
-// answered as the first time.
+// A deduplication id and the key of a call are written in the transaction of what they
+// name: so what a client repeats, through whatever replica, is answered as the first time.
+// The attempt id of a receive is written right after its claim.
 //
 // # Invariants
 //

@@ -272,6 +272,7 @@ func (s *Service) bury(ctx context.Context, q *Queue, dead *DeadLetter, got []Cl
 	}
 	gone, err := s.buried(ctx, q, ops)
 	if err != nil {
+		s.release(q, got)
 		return nil, false, err
 	}
 	kept = slices.DeleteFunc(slices.Clone(got), func(m Claimed) bool { return gone[m.ID] })
