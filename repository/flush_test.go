@@ -139,10 +139,20 @@ func TestPayloadsRoundTrip(t *testing.T) {
 		if sender != "me" {
 			t.Errorf("sender %q", sender)
 		}
-		got = append(got, some...)
+		for _, e := range some {
+			if age := time.Since(e.Since); age > time.Minute {
+				t.Errorf("an event that just began is %v old", age)
+			}
+			e.Since = time.Time{}
+			got = append(got, e)
+		}
 	}
 	if !slices.Equal(got, events) || len(all) < 2 {
 		t.Errorf("%d events became %d in %d payloads", len(events), len(got), len(all))
+	}
+	old := service.Event{QueueID: 1, Visible: 1, Since: time.Now().Add(-time.Hour)}
+	if _, some := decodePayload(payloads("me", []service.Event{old})[0]); time.Since(some[0].Since) < time.Hour {
+		t.Errorf("an event's transaction began %v ago, want an hour", time.Since(some[0].Since))
 	}
 	if _, some := decodePayload("you garbage 1,2 7,1,x,0 9,0,1,0,new"); len(some) != 1 || some[0].QueueID != 9 {
 		t.Errorf("understood %+v", some)

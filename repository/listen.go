@@ -12,26 +12,22 @@ import (
 )
 
 // channel carries events between replicas. A payload is the sender's id and, for each
-// event, the queue, whether it changed, how many messages become visible and after how
-// many milliseconds:
+// event, the queue, whether it changed, how many messages become visible, after how
+// many milliseconds, and how many milliseconds ago their transaction began:
 //
-//	R4ND0M 12345,0,10,0 67890,1,0,0
+//	R4ND0M 12345,0,10,0,4 67890,1,0,0,0
 const channel = "tusq"
 
 // maxPayload is below PostgreSQL's limit of 8000 bytes.
 const maxPayload = 7900
 
-// Notify tells the other replicas. NOTIFY makes a transaction of its own, which need
-// not be on disk: what it says is already.
+// Notify tells the other replicas. What it says is on disk already, so its own commits
+// need not be.
 func (r *Repository) Notify(ctx context.Context, events []service.Event) error {
-	batch := &pgx.Batch{}
-	batch.Queue(`SET LOCAL synchronous_commit = off`)
 	for _, payload := range payloads(r.id, events) {
-		batch.Queue(`SELECT pg_notify($1, $2)`, channel, payload)
-	}
-	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
-	if err != nil {
-		return r.classify("notify", err)
+		if _, err := r.signals.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload); err != nil {
+			return r.classify("notify", err)
+		}
 	}
 	return nil
 }
@@ -57,7 +53,29 @@ func encodeEvent(e service.Event) string {
 		changed = "1"
 	}
 	return strings.Join([]string{strconv.FormatInt(e.QueueID, 10), changed,
-		strconv.Itoa(e.Visible), strconv.FormatInt(e.After.Milliseconds(), 10)}, ",")
+		strconv.Itoa(e.Visible), strconv.FormatInt(e.After.Milliseconds(), 10), strconv.FormatInt(eventAge(e), 10)}, ",")
+}
+
+// eventAge is how many milliseconds ago, at least, an event's transaction began.
+func eventAge(e service.Event) int64 {
+	if e.Since.IsZero() {
+		return 0
+	}
+	return time.Since(e.Since).Milliseconds() + 1
+}
+
+// unknownAge is the age of events of which an older version of tusq does not tell it.
+const unknownAge = time.Second
+
+// eventSince is when an event's transaction began, by this replica's clock.
+func eventSince(parts []string) time.Time {
+	age := unknownAge
+	if len(parts) > 4 {
+		if ms, err := strconv.ParseInt(parts[4], 10, 64); err == nil {
+			age = time.Duration(ms) * time.Millisecond
+		}
+	}
+	return time.Now().Add(-age)
 }
 
 // decodePayload reads a payload; what it does not understand it passes over, so that
@@ -79,7 +97,7 @@ func decodePayload(payload string) (sender string, events []service.Event) {
 			continue
 		}
 		events = append(events, service.Event{QueueID: id, Changed: parts[1] == "1",
-			Visible: visible, After: time.Duration(after) * time.Millisecond})
+			Visible: visible, After: time.Duration(after) * time.Millisecond, Since: eventSince(parts)})
 	}
 	return fields[0], events
 }

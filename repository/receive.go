@@ -1,8 +1,6 @@
 package repository
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -30,19 +28,23 @@ const messageBytes = `octet_length(body) + coalesce(octet_length(attributes::tex
 //
 // Leases are $5, $5+1, ... in the order of the rows: no join with an array, which would
 // compare each row with each element where hash joins are off.
+//
+// Both probes begin at the queue's floor, $8 and $9, and the answer tells where they could
+// begin next: at the first row that they found or, where they found all there was, now. It
+// has one row at least, which may be without a message.
 var claimSQL = `
 WITH fresh AS MATERIALIZED (
-	SELECT ctid, queue_id, ` + messageBytes + ` AS bytes
+	SELECT ctid, queue_id, visible_at, ` + messageBytes + ` AS bytes
 	FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at <= tusq_now()
+	WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at >= $8 AND visible_at <= tusq_now()
 		AND sent_at > tusq_now() - $6 * interval '1 microsecond'
 	ORDER BY visible_at, id
 	LIMIT $2::int
 	FOR UPDATE SKIP LOCKED
 ), came_back AS MATERIALIZED (
-	SELECT ctid, queue_id, ` + messageBytes + ` AS bytes
+	SELECT ctid, queue_id, visible_at, ` + messageBytes + ` AS bytes
 	FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at <= tusq_now()
+	WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at >= $9 AND visible_at <= tusq_now()
 		AND sent_at > tusq_now() - $6 * interval '1 microsecond'
 	ORDER BY visible_at, id
 	LIMIT greatest($3::int, $2::int - (SELECT count(*) FROM fresh))
@@ -51,18 +53,29 @@ WITH fresh AS MATERIALIZED (
 	SELECT ctid, queue_id, row_number() OVER w AS place, sum(bytes) OVER w AS up_to, bytes
 	FROM (SELECT * FROM came_back UNION ALL SELECT * FROM fresh) AS found
 	WINDOW w AS (ROWS UNBOUNDED PRECEDING)
+), claimed AS (
+	UPDATE messages m
+	SET visible_at = tusq_now() + $4 * interval '1 microsecond',
+		returned = true,
+		lease = $5 + p.place - 1,
+		receive_count = m.receive_count + 1,
+		first_received_at = coalesce(m.first_received_at, tusq_now()),
+		received_at = tusq_now()
+	FROM picked p
+	WHERE m.ctid = p.ctid AND m.queue_id = p.queue_id AND p.place <= $2 AND p.up_to - p.bytes < $7
+		AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)
+	RETURNING p.place, p.up_to, ` + messageColumns("m") + `
 )
-UPDATE messages m
-SET visible_at = tusq_now() + $4 * interval '1 microsecond',
-	returned = true,
-	lease = $5 + p.place - 1,
-	receive_count = m.receive_count + 1,
-	first_received_at = coalesce(m.first_received_at, tusq_now()),
-	received_at = tusq_now()
-FROM picked p
-WHERE m.ctid = p.ctid AND m.queue_id = p.queue_id AND p.place <= $2 AND p.up_to - p.bytes < $7
-	AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)
-RETURNING p.place, p.up_to, ` + messageColumns("m")
+SELECT f.*, c.*
+FROM (
+	SELECT tusq_now(),
+		(SELECT CASE WHEN count(*) < $2::int THEN tusq_now() ELSE min(visible_at) END FROM fresh),
+		(
+			SELECT CASE WHEN count(*) < greatest($3::int, $2::int - (SELECT count(*) FROM fresh)) THEN tusq_now() ELSE min(visible_at) END
+			FROM came_back
+		)
+) AS f
+LEFT JOIN claimed c ON true`
 
 // messageColumns are what scanMessage reads of a message.
 func messageColumns(alias string) string {
@@ -118,31 +131,13 @@ const countMoved = `
 	ORDER BY queue_id
 	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages`
 
-// lookSQL tells how long it is until the next message becomes visible. Each probe ends
-// at the first entry of the claim index.
-const lookSQL = `
-SELECT (extract(epoch FROM least(
-	(
-		SELECT visible_at
-		FROM messages
-		WHERE queue_id = $1 AND priority = 0 AND returned AND visible_at > tusq_now()
-		ORDER BY visible_at
-		LIMIT 1
-	), (
-		SELECT visible_at
-		FROM messages
-		WHERE queue_id = $1 AND priority = 0 AND NOT returned AND visible_at > tusq_now()
-		ORDER BY visible_at
-		LIMIT 1
-	)) - tusq_now()) * 1000000)::bigint`
-
 func queueClaim(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, lane int) {
 	if w.FIFO {
 		queueClaimFIFO(batch, w, claim)
 		return
 	}
 	batch.Queue(claimSQL, w.QueueID, claim.Max, claim.Returned, claim.Visibility.Microseconds(), claim.Lease,
-		claim.Retention.Microseconds(), maxClaimBytes).
+		claim.Retention.Microseconds(), maxClaimBytes, floorParam(claim.From.Fresh), floorParam(claim.From.Returned)).
 		Query(func(rows pgx.Rows) error { return readClaim(rows, claim) })
 	if dead := claim.DeadLetter; dead != nil && dead.QueueID != 0 && dead.QueueID != w.QueueID {
 		batch.Queue(burySQL, w.QueueID, dead.QueueID, lane, claim.Visibility.Microseconds(), claim.Lease,
@@ -156,20 +151,43 @@ func readClaim(rows pgx.Rows, claim *service.Claim) error {
 	claim.Messages = make([]service.Claimed, claim.Max)
 	last, bytes := 0, int64(0)
 	for rows.Next() {
-		var place, upTo int64
-		c, err := scanMessage(rows, &place, &upTo)
+		c, place, upTo, err := scanClaim(rows, claim)
 		if err != nil {
 			return err
 		}
+		if place == 0 {
+			break
+		}
 		c.Message.State = service.StateInFlight
 		claim.Messages[place-1] = c
-		last, bytes = max(last, int(place)), max(bytes, upTo)
+		last, bytes = max(last, place), max(bytes, upTo)
 	}
 	// A place stays empty where a row was changed between the statement's snapshot and
 	// its lock: it was locked, and nothing more.
 	claim.Messages = slices.DeleteFunc(claim.Messages, func(c service.Claimed) bool { return c.Lease == 0 })
 	claim.More = last == claim.Max || bytes >= maxClaimBytes
 	return rows.Err()
+}
+
+// scanClaim reads a row; place 0: it has no message.
+func scanClaim(rows pgx.Rows, claim *service.Claim) (c service.Claimed, place int, upTo int64, err error) {
+	var fresh, returned *time.Time
+	first := []any{&claim.Now, &fresh, &returned}
+	if values := rows.RawValues(); values[len(first)] == nil {
+		err = rows.Scan(append(first, make([]any, len(values)-len(first))...)...)
+	} else {
+		c, err = scanMessage(rows, append(first, &place, &upTo)...)
+	}
+	claim.Floor = service.Floor{Fresh: valueOf(fresh), Returned: valueOf(returned)}
+	return c, place, upTo, err
+}
+
+// floorParam is a floor as a parameter: none is before all times.
+func floorParam(floor time.Time) pgtype.Timestamptz {
+	if floor.IsZero() {
+		return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+	}
+	return pgtype.Timestamptz{Time: floor, Valid: true}
 }
 
 // readBuried takes what was moved away out of the claim's answer.
@@ -206,137 +224,15 @@ func scanMessage(rows pgx.Rows, first ...any) (service.Claimed, error) {
 	err := rows.Scan(append(first, &id, &lease, &m.Body, &c.Attributes, &group, &trace, &source,
 		&m.ReceiveCount, &earlier, &m.SentAt, &firstReceived, &m.VisibleAt, &seq, &deduplication)...)
 	c.ID, c.Lease, c.Receives = id.Bytes, lease.Int64, m.ReceiveCount-earlier
-	m.GroupID, m.TraceHeader, m.DeadLetterSource = value(group), value(trace), value(source)
-	m.DeduplicationID = value(deduplication)
-	if seq != nil {
-		m.Sequence = *seq
-	}
-	if firstReceived != nil {
-		m.FirstReceivedAt = *firstReceived
-	}
+	m.GroupID, m.TraceHeader, m.DeadLetterSource = valueOf(group), valueOf(trace), valueOf(source)
+	m.DeduplicationID, m.Sequence, m.FirstReceivedAt = valueOf(deduplication), valueOf(seq), valueOf(firstReceived)
 	return c, err
 }
 
-// value is the text of a column in which none is NULL.
-func value(text *string) string {
-	if text == nil {
-		return ""
+// valueOf is a column's value; zero: it is NULL.
+func valueOf[T any](column *T) (value T) {
+	if column != nil {
+		value = *column
 	}
-	return *text
+	return value
 }
-
-func queueLook(batch *pgx.Batch, w *service.QueueWork) {
-	sql := lookSQL
-	if w.FIFO {
-		sql = lookFIFOSQL
-	}
-	batch.Queue(sql, w.QueueID).QueryRow(func(row pgx.Row) error {
-		var microseconds *int64
-		err := row.Scan(&microseconds)
-		w.HasNext = microseconds != nil
-		if w.HasNext {
-			w.Next = time.Duration(*microseconds) * time.Microsecond
-		}
-		return err
-	})
-}
-
-// revokeSQL undoes a claim by the leases that it would have given. Those leases end
-// within a narrow range of the claim index.
-const revokeSQL = `
-WITH claimed AS MATERIALIZED (
-	SELECT ctid, queue_id` + claimedByLease + `
-	FOR UPDATE
-)
-UPDATE messages m
-` + undoClaim + `
-FROM claimed c
-WHERE m.ctid = c.ctid AND m.queue_id = c.queue_id`
-
-// claimedGroupsSQL are the groups that revokeSQL changes, in their order.
-const claimedGroupsSQL = `
-SELECT DISTINCT group_id COLLATE "C"
-FROM (
-	SELECT group_id` + claimedByLease + `
-) AS claimed
-ORDER BY 1`
-
-const claimedByLease = `
-	FROM messages
-	WHERE queue_id = $1 AND priority = 0 AND returned AND lease >= $2 AND lease < $2 + $3
-		AND visible_at BETWEEN tusq_now() + $4 * interval '1 microsecond' - interval '1 minute' AND tusq_now() + $4 * interval '1 microsecond'
-	ORDER BY visible_at, id
-	LIMIT $3`
-
-// Revoke undoes the claims of a flush whose commit is unknown. It first makes sure that
-// the flush's backend has ended: while it waits in its commit, nobody can see what it is
-// about to commit.
-func (r *Repository) Revoke(ctx context.Context, work []service.QueueWork, flushErr error) error {
-	var lost *lostFlush
-	if errors.As(flushErr, &lost) {
-		if err := r.endBackend(ctx, lost); err != nil {
-			return err
-		}
-	}
-	for _, w := range work {
-		for _, claim := range w.Claims {
-			if err := pgx.BeginFunc(ctx, r.hot, func(tx pgx.Tx) error { return revoke(ctx, tx, w, claim) }); err != nil {
-				return r.classify("revoke claims", err)
-			}
-		}
-	}
-	return nil
-}
-
-// revoke undoes a claim; the groups of a FIFO queue are locked around that.
-func revoke(ctx context.Context, tx pgx.Tx, w service.QueueWork, claim *service.Claim) error {
-	params := []any{w.QueueID, claim.Lease, claim.Max, claim.Visibility.Microseconds()}
-	if !w.FIFO {
-		_, err := tx.Exec(ctx, revokeSQL, params...)
-		return err
-	}
-	rows, _ := tx.Query(ctx, claimedGroupsSQL, params...)
-	groups, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(groups) == 0 {
-		return err
-	}
-	for _, step := range []struct {
-		sql    string
-		params []any
-	}{
-		{lockGroupsSQL, []any{w.QueueID, groups, make([]int64, len(groups))}},
-		{revokeSQL, params},
-		{refreshGroupsSQL, []any{w.QueueID, groups}},
-	} {
-		if _, err := tx.Exec(ctx, step.sql, step.params...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// endBackend ends the backend of a lost flush, where it still runs, and waits for its end.
-func (r *Repository) endBackend(ctx context.Context, lost *lostFlush) error {
-	for {
-		var running int // counted: EXISTS would not call the function
-		err := r.cold.QueryRow(ctx, `
-SELECT count(pg_terminate_backend(pid))
-FROM pg_stat_activity
-WHERE pid = $1 AND usename = current_user AND datname = current_database() AND application_name = $2`,
-			lost.pid, lost.application).Scan(&running)
-		if err != nil {
-			return r.classify("end a lost flush", err)
-		}
-		if running == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return unavailable(ctx.Err())
-		case <-time.After(backendPause):
-		}
-	}
-}
-
-// backendPause is how often the end of a backend is looked for.
-const backendPause = 50 * time.Millisecond

@@ -48,11 +48,12 @@ type Options struct {
 
 // Repository is a [service.Store] on PostgreSQL.
 type Repository struct {
-	hot  *pgxpool.Pool // flushes, with fixed plans
-	jobs *pgxpool.Pool // what changes many messages outside of flushes, with fixed plans
-	cold *pgxpool.Pool // all else
-	lane int
-	id   string // tells this process's notifications from others'
+	hot     *pgxpool.Pool // flushes, with fixed plans
+	jobs    *pgxpool.Pool // what reads or changes many messages outside of flushes, with fixed plans
+	cold    *pgxpool.Pool // all else
+	signals *pgxpool.Pool // notifications, whose commits need not be on disk
+	lane    int
+	id      string // tells this process's notifications from others'
 	// hotName is the application_name of the flushes' connections: this process's alone.
 	hotName string
 	log     *slog.Logger
@@ -89,7 +90,13 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 		r.jobs.Close()
 		return nil, err
 	}
-	if err := r.check(ctx); err != nil {
+	if r.signals, err = openPool(ctx, opts.URL, 1, map[string]string{"synchronous_commit": "off"}, nil); err != nil {
+		r.hot.Close()
+		r.jobs.Close()
+		r.cold.Close()
+		return nil, err
+	}
+	if err := r.requireFitness(ctx); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -101,6 +108,7 @@ func (r *Repository) Close() {
 	r.hot.Close()
 	r.jobs.Close()
 	r.cold.Close()
+	r.signals.Close()
 }
 
 // hotSettings are the parameters of the flushes' connections. A lock that is held for
@@ -155,8 +163,8 @@ func openPool(ctx context.Context, url string, size int, settings map[string]str
 	return pool, nil
 }
 
-// check refuses a database that could not hold every message.
-func (r *Repository) check(ctx context.Context) error {
+// requireFitness refuses a database that could not hold every message.
+func (r *Repository) requireFitness(ctx context.Context) error {
 	var encoding string
 	var version int
 	err := r.cold.QueryRow(ctx, `SELECT current_setting('server_encoding'), current_setting('server_version_num')::int`).

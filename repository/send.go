@@ -9,12 +9,15 @@ import (
 
 // Sends store messages, unless their queue is gone. They block on nothing but a concurrent
 // send of the same ids, which only a repetition can be. Each has a form for a flush whose
-// commit is unknown.
+// commit is unknown; those that store some messages already claimed, for receivers that
+// wait, have none, because then nothing is handed off.
 const (
 	sendSQL       = `WITH` + sendHead + sendFrom + liveQueue + sendTail + isLive
 	resendSQL     = `WITH` + sendHead + sendFrom + liveQueue + notStored + sendTail + isLive
 	sendOnceSQL   = `WITH` + heldCalls + sendHead + sendOnceFrom + liveQueue + notRepeated + sendTail + isLiveHeld
 	resendOnceSQL = `WITH` + heldCalls + sendHead + sendOnceFrom + liveQueue + notRepeated + notStored + sendTail + isLiveHeld
+	handSQL       = `WITH` + handHead + handFrom + liveQueue + sendTail + isLive
+	handOnceSQL   = `WITH` + heldCalls + handHead + handOnceFrom + liveQueue + notRepeated + sendTail + isLiveHeld
 	sendFIFOSQL   = `WITH` + sendFIFOHead + liveQueue + sendTail + isLive
 	resendFIFOSQL = `WITH` + sendFIFOHead + liveQueue + notStored + sendTail + isLive
 )
@@ -33,6 +36,26 @@ const sendFrom = `
 const sendOnceFrom = `
 	CROSS JOIN unnest($4::uuid[], $5::bigint[], $6::text[], $7::json[], $8::text[], $9::text[], $10::uuid[])
 		AS m (id, delay, body, attributes, group_id, trace_header, call)`
+
+// handHead stores messages of which those with a lease are claimed: their delay is their
+// visibility timeout.
+const handHead = `
+sent AS (
+	INSERT INTO messages (queue_id, id, visible_at, sent_at, body, attributes, group_id, trace_header,
+		lease, returned, receive_count, first_received_at, received_at)
+	SELECT q.id, m.id, tusq_now() + m.delay * interval '1 microsecond', tusq_now(), m.body, m.attributes, m.group_id, m.trace_header,
+		m.lease, m.lease IS NOT NULL, (m.lease IS NOT NULL)::int,
+		CASE WHEN m.lease IS NOT NULL THEN tusq_now() END, CASE WHEN m.lease IS NOT NULL THEN tusq_now() END
+	FROM queues q`
+
+const handFrom = `
+	CROSS JOIN unnest($4::uuid[], $5::bigint[], $6::text[], $7::json[], $8::text[], $9::text[], $10::bigint[])
+		AS m (id, delay, body, attributes, group_id, trace_header, lease)`
+
+// handOnceFrom is handFrom with messages of which some came with a call that has a key.
+const handOnceFrom = `
+	CROSS JOIN unnest($4::uuid[], $5::bigint[], $6::text[], $7::json[], $8::text[], $9::text[], $10::uuid[], $14::bigint[])
+		AS m (id, delay, body, attributes, group_id, trace_header, call, lease)`
 
 // heldCalls takes the keys of the calls, and finds those that others hold: the calls that
 // are repetitions. There are few, so most messages are compared with none.
@@ -89,19 +112,20 @@ const sendTail = `
 	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages, flush_id = excluded.flush_id
 )`
 
-// isLive tells whether the queue exists.
+// isLive tells whether the queue exists, and the time of the sends.
 const isLive = `
-SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)`
+SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL), tusq_now()`
 
 // isLiveHeld also tells who holds the keys that were held before.
 const isLiveHeld = `
-SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL), h.key, h.message_id, h.fingerprint
+SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL), tusq_now(), h.key, h.message_id, h.fingerprint
 FROM (VALUES (1)) AS one
 LEFT JOIN held h ON h.repeats > 0`
 
 // queueSends adds a queue's sends; again: after a flush whose commit is unknown.
 func queueSends(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
 	params := sendParams(w, lane)
+	hand := len(w.Handoffs) > 0
 	switch {
 	case w.FIFO:
 		queueCalls(batch, w)
@@ -110,11 +134,27 @@ func queueSends(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
 	case len(w.Calls) > 0:
 		calls, _ := ownersOf(w.Sends)
 		params = append(append(params, calls), callParams(w)...)
-		batch.Queue(choose(again, resendOnceSQL, sendOnceSQL), params...).
-			Query(func(rows pgx.Rows) error { return readSentOnce(rows, w) })
+		sql := choose(again, resendOnceSQL, sendOnceSQL)
+		if hand {
+			sql, params = handOnceSQL, append(params, handoffLeases(w))
+		}
+		batch.Queue(sql, params...).Query(func(rows pgx.Rows) error { return readSentOnce(rows, w) })
+	case hand:
+		queueSend(batch, w, handSQL, append(params, handoffLeases(w)))
 	default:
 		queueSend(batch, w, choose(again, resendSQL, sendSQL), params)
 	}
+}
+
+// handoffLeases are the leases of the messages that are stored claimed; NULL: the others.
+func handoffLeases(w *service.QueueWork) []*int64 {
+	leases := make([]*int64, len(w.Sends))
+	for i, m := range w.Sends {
+		if m.Handoff != nil {
+			leases[i] = &m.Handoff.Lease
+		}
+	}
+	return leases
 }
 
 func choose(again bool, resend, send string) string {
@@ -127,7 +167,7 @@ func choose(again bool, resend, send string) string {
 func queueSend(batch *pgx.Batch, w *service.QueueWork, sql string, params []any) {
 	batch.Queue(sql, params...).QueryRow(func(row pgx.Row) error {
 		var live bool
-		err := row.Scan(&live)
+		err := row.Scan(&live, &w.SentAt)
 		w.Gone = !live
 		return err
 	})
@@ -138,7 +178,7 @@ func readSentOnce(rows pgx.Rows, w *service.QueueWork) error {
 	held := map[service.Key]holder{}
 	var live bool
 	var key, owner, fingerprint pgtype.UUID
-	_, err := pgx.ForEachRow(rows, []any{&live, &key, &owner, &fingerprint}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&live, &w.SentAt, &key, &owner, &fingerprint}, func() error {
 		if key.Valid {
 			held[key.Bytes] = holder{owner: owner.Bytes, fingerprint: fingerprint.Bytes}
 		}
@@ -156,6 +196,9 @@ func sendParams(w *service.QueueWork, lane int) []any {
 	attributes, groups, traces := make([]*string, n), make([]*string, n), make([]*string, n)
 	for i, m := range w.Sends {
 		ids[i], delays[i], bodies[i] = pgUUID(m.ID), m.Delay.Microseconds(), m.Body
+		if m.Handoff != nil {
+			delays[i] = m.Handoff.Visibility.Microseconds()
+		}
 		attributes[i], groups[i], traces[i] = nullable(string(m.Attributes)), nullable(m.GroupID), nullable(m.TraceHeader)
 	}
 	return []any{w.QueueID, lane, w.FlushID, ids, delays, bodies, attributes, groups, traces}

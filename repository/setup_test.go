@@ -134,6 +134,28 @@ type plan struct {
 	Hit       int    `json:"Shared Hit Blocks"`
 	Read      int    `json:"Shared Read Blocks"`
 	Removed   int    `json:"Rows Removed by Filter"`
+	WAL       int    `json:"WAL Bytes"`
+}
+
+// pages is how many pages a statement touched.
+func (p plan) pages() int { return p.total(func(p plan) int { return p.Hit + p.Read }) }
+
+// log is how many bytes a statement wrote to the log.
+func (p plan) log() int { return p.total(func(p plan) int { return p.WAL }) }
+
+// total adds up what each node counted beyond its children's. The root alone would leave out
+// the parts that change rows and that it does not read. Who reads a part first counts what
+// the part itself counts, too.
+func (p plan) total(count func(plan) int) int {
+	own, all := count(p), 0
+	for _, child := range p.Plans {
+		own -= count(child)
+		all += child.total(count)
+	}
+	if p.Type == "CTE Scan" {
+		return all
+	}
+	return all + max(own, 0)
 }
 
 func (p plan) walk(visit func(plan)) {
@@ -169,7 +191,7 @@ func (s *store) explain(sql string, args ...any) plan {
 		s.t.Fatal(err)
 	}
 	var text []byte
-	explain := "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE hot(" + strings.Join(literals, ", ") + ")"
+	explain := "EXPLAIN (ANALYZE, BUFFERS, WAL, FORMAT JSON) EXECUTE hot(" + strings.Join(literals, ", ") + ")"
 	if err := tx.QueryRow(s.ctx, explain, pgx.QueryExecModeSimpleProtocol).Scan(&text); err != nil {
 		s.t.Fatalf("%s: %v", explain, err)
 	}

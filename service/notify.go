@@ -34,7 +34,10 @@ func (n *notifier) add(e Event) {
 }
 
 func merge(a, b Event) Event {
-	merged := Event{QueueID: a.QueueID, Changed: a.Changed || b.Changed, Visible: a.Visible + b.Visible}
+	merged := Event{QueueID: a.QueueID, Changed: a.Changed || b.Changed, Visible: a.Visible + b.Visible, Since: a.Since}
+	if a.Since.IsZero() || !b.Since.IsZero() && b.Since.Before(a.Since) {
+		merged.Since = b.Since
+	}
 	switch {
 	case a.Visible == 0:
 		merged.After = b.After

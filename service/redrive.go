@@ -129,8 +129,10 @@ func (s *Service) CancelRedrive(ctx context.Context, caller Caller, id string) (
 // and now and then to find those that another replica has left.
 func (s *Service) runRedrives(ctx context.Context) error {
 	for {
+		began := time.Now()
 		events, running, err := s.store.StepRedrives(ctx)
 		for _, e := range events {
+			e.Since = began
 			s.announce(e)
 		}
 		if err != nil && ctx.Err() == nil {

@@ -22,6 +22,9 @@ type faulty struct {
 	commits bool         // whether those are committed all the same
 	err     error        // what they fail with
 	between func()       // what happens between such a commit and the next attempt; nil: nothing
+
+	claims   atomic.Int32 // claim statements so far
+	handoffs atomic.Int32 // messages that were to be stored already claimed
 }
 
 func (f *faulty) Flush(ctx context.Context, work []service.QueueWork) error {
@@ -33,6 +36,12 @@ func (f *faulty) Reflush(ctx context.Context, work []service.QueueWork) error {
 }
 
 func (f *faulty) fail(ctx context.Context, work []service.QueueWork, flush func(context.Context, []service.QueueWork) error) error {
+	for _, w := range work {
+		f.claims.Add(int32(len(w.Claims)))
+		for _, h := range w.Handoffs {
+			f.handoffs.Add(int32(h.Max))
+		}
+	}
 	if f.faults.Add(-1) < 0 {
 		return flush(ctx, work)
 	}

@@ -26,7 +26,7 @@ const (
 )
 
 const (
-	checkInterval  = 5 * time.Second        // of the wake-up that makes waiting right when all hints were lost
+	checkInterval  = time.Second            // of the check that makes waiting right when all hints were lost
 	notifyInterval = 5 * time.Millisecond   // at least, between two notifications to the other replicas
 	listenRetry    = 500 * time.Millisecond // before listening again after a lost connection
 	maintainEvery  = 5 * time.Second
@@ -39,8 +39,8 @@ type Options struct {
 	Logger *slog.Logger
 	// NoCoalesce gives each call a transaction of its own. It exists to measure what merging gains.
 	NoCoalesce bool
-	// CheckInterval is how often waiting receives look although nothing woke them, which
-	// makes up for lost hints. 0: 5 seconds.
+	// CheckInterval is how often it is checked whether something is visible for those that
+	// wait, which makes up for lost hints. 0: a second.
 	CheckInterval time.Duration
 }
 
@@ -55,6 +55,9 @@ type Service struct {
 	calls    openCalls
 	inFlight inFlightCounts
 	hub      *wake.Hub
+	parking  *parking
+	floors   floors
+	hearing  atomic.Bool // other replicas are listened to at this moment
 	notifier *notifier
 	redrive  chan struct{} // wakes runRedrives
 	check    time.Duration
@@ -82,6 +85,8 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		calls:     openCalls{keys: map[openCall]bool{}},
 		inFlight:  inFlightCounts{queues: map[int64]*inFlightCount{}},
 		hub:       wake.NewHub(),
+		parking:   newParking(),
+		floors:    floors{queues: map[int64]*queueFloor{}},
 		notifier:  newNotifier(),
 		redrive:   make(chan struct{}, 1),
 		check:     cmp.Or(opts.CheckInterval, checkInterval),
@@ -115,7 +120,8 @@ func (s *Service) engineOptions(alone bool) engine.Options[*op] {
 func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.engine.Run(ctx) })
-	group.Go(func() error { return s.hub.Run(ctx, s.check) })
+	group.Go(func() error { return s.runChecks(ctx) })
+	group.Go(func() error { return s.runSweeps(ctx) })
 	group.Go(func() error { return s.runNotifier(ctx) })
 	group.Go(func() error { return s.runListener(ctx) })
 	group.Go(func() error { return s.runRedrives(ctx) })
@@ -160,6 +166,7 @@ func (s *Service) Ready(ctx context.Context) error {
 func (s *Service) runListener(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := s.store.Listen(ctx, s.resync, s.receiveEvent)
+		s.hearing.Store(false)
 		if ctx.Err() != nil {
 			break
 		}
@@ -174,6 +181,7 @@ func (s *Service) runListener(ctx context.Context) error {
 
 // resync makes up for events that were missed while nobody listened.
 func (s *Service) resync() {
+	s.hearing.Store(true)
 	s.queues.forgetAll()
 	s.hub.WakeAll()
 	s.listenOnce.Do(func() { close(s.listening) })
@@ -182,7 +190,11 @@ func (s *Service) resync() {
 func (s *Service) receiveEvent(e Event) {
 	if e.Changed {
 		s.queues.forget(e.QueueID)
+		s.floors.forget(e.QueueID)
 		s.hub.WakeQueue(e.QueueID)
+	}
+	if e.Visible > 0 && e.After == 0 {
+		s.floors.lowerTo(e.QueueID, e.Since)
 	}
 	s.wakeLocal(e)
 }

@@ -89,6 +89,11 @@ type MessageStore interface {
 	RepeatReceive(ctx context.Context, queueID int64, attempt Key, visibility time.Duration) ([]Claimed, error)
 	// RememberReceive keeps what an attempt got for DeduplicationInterval.
 	RememberReceive(ctx context.Context, queueID int64, attempt Key, claimed []Claimed) error
+	// Check tells which of the queues exist, and in which of those something is visible.
+	Check(ctx context.Context, queues []QueueCheck) (live, visible map[int64]bool, err error)
+	// Sweep returns where the claims of standard queues have to begin because something is
+	// visible below their floors. It reads all that is left there.
+	Sweep(ctx context.Context, floors map[int64]Floor) (lower map[int64]Floor, err error)
 	// PeekMessages returns a page of messages as they are now, and the next page's cursor.
 	PeekMessages(ctx context.Context, queue Queue, peek PeekMessages) ([]Claimed, string, error)
 }
@@ -103,6 +108,12 @@ type Maintenance interface {
 	// ForgetKeys deletes deduplication ids, calls' keys and attempts that are older than
 	// DeduplicationInterval, and redrives that ended more than a day ago.
 	ForgetKeys(ctx context.Context) (int64, error)
+}
+
+// QueueCheck is a queue whose receivers wait.
+type QueueCheck struct {
+	ID   int64
+	From Floor
 }
 
 // Signals carries events between replicas. They are hints: any may be lost.
@@ -120,6 +131,7 @@ type Event struct {
 	Changed bool          // its settings were changed or it was deleted
 	Visible int           // how many messages become visible
 	After   time.Duration // when the first of them does, from now
+	Since   time.Time     // when the transaction that made them visible began, by this replica's clock
 }
 
 // Kinds of errors of Flush.
@@ -154,9 +166,12 @@ type QueueWork struct {
 	Calls    []*SendCall // those of Sends that have a key, each key once
 	Claims   []*Claim
 	Look     bool // when does the next message become visible?
+	// Handoffs are the claims of the Sends that have one: of each only Max, Visibility and Lease, to be revoked.
+	Handoffs []*Claim
 
 	// Answers.
 	Gone    bool          // the queue does not exist: nothing was sent
+	SentAt  time.Time     // of the sends, where one of them was handed off
 	Next    time.Duration // until the next message becomes visible
 	HasNext bool          // whether there is one
 	Freed   int           // groups of a FIFO queue that settlements have made ready
@@ -198,6 +213,7 @@ type Outgoing struct {
 	GroupID     string
 	TraceHeader string
 	Call        *SendCall // that the message came with; nil: one without a key
+	Handoff     *Handoff  // stored already claimed, for a receiver that waits; nil: stored visible or delayed
 
 	// Of a FIFO queue.
 	DeduplicationID string
@@ -206,6 +222,12 @@ type Outgoing struct {
 	// Answers.
 	StoredID MessageID // ID, or that of the message of which this one is a duplicate
 	Sequence int64     // of a FIFO queue's message
+}
+
+// Handoff is the claim with which a message is stored.
+type Handoff struct {
+	Lease      int64
+	Visibility time.Duration
 }
 
 // SendCall is a call with a key: of calls with the same key one is carried out.
@@ -231,11 +253,21 @@ type Claim struct {
 	// Lease is the first of the Max leases to give; the others follow it.
 	Lease      int64
 	DeadLetter *DeadLetter // with its QueueID; nil: none
+	From       Floor       // where to begin; zero: at the beginning. Not of a FIFO queue
 
 	// Answers.
+	Floor    Floor     // where a claim right after this one could begin; zero: where this one did
+	Now      time.Time // by which messages were visible
 	Messages []Claimed // in the order in which they are to be delivered
 	Moved    int       // messages that went to the dead-letter queue instead
 	More     bool      // the claim ended before the queue did: ask again
+}
+
+// Floor is where claims of a queue begin to look, in the order of the moments at which
+// messages became visible: before it are only messages that are gone. It is a hint.
+type Floor struct {
+	Fresh    time.Time // of those that were never received
+	Returned time.Time // of those that came back
 }
 
 // Claimed is a message with its new lease.

@@ -2,9 +2,13 @@ package wake
 
 import (
 	"container/list"
-	"context"
 	"sync"
 	"time"
+)
+
+const (
+	quietAge = 3 * time.Second  // for which a look or a check holds
+	idleAge  = 30 * time.Second // after which a queue without waiters is forgotten
 )
 
 // Hub holds the waiters of all queues.
@@ -13,11 +17,17 @@ type Hub struct {
 	queues map[int64]*queue
 }
 
-// queue is one queue's waiters, the longest waiting first, and its timer.
+// queue is one queue's waiters, the longest waiting first, its timer, and what is known of
+// what is visible.
 type queue struct {
 	waiters list.List // of *Waiter
 	timer   *time.Timer
 	due     time.Time // of the timer; zero: none is set
+	planned bool      // nothing becomes visible before due without an event
+	quiet   bool      // planned, and nothing is visible
+	events  int       // counts what may have made something visible
+	checked time.Time // when quiet was last found to be so
+	left    time.Time // when the last waiter left
 }
 
 // Waiter is a receiver that waits. C carries at most one wake.
@@ -26,9 +36,12 @@ type Waiter struct {
 
 	c       chan struct{}
 	hub     *Hub
-	queue   int64
+	queue   *queue
 	element *list.Element
 }
+
+// Mark is a moment between the events of a queue.
+type Mark int
 
 // NewHub makes a Hub.
 func NewHub() *Hub { return &Hub{queues: map[int64]*queue{}} }
@@ -36,7 +49,6 @@ func NewHub() *Hub { return &Hub{queues: map[int64]*queue{}} }
 // Register adds a waiter to a queue. It must be closed.
 func (h *Hub) Register(id int64) *Waiter {
 	c := make(chan struct{}, 1)
-	w := &Waiter{C: c, c: c, hub: h, queue: id}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	q := h.queues[id]
@@ -44,99 +56,137 @@ func (h *Hub) Register(id int64) *Waiter {
 		q = &queue{}
 		h.queues[id] = q
 	}
+	w := &Waiter{C: c, c: c, hub: h, queue: q}
 	w.element = q.waiters.PushBack(w)
 	return w
 }
 
 // Close removes the waiter. A wake that it has not used goes to another.
 func (w *Waiter) Close() {
-	h := w.hub
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	q := h.queues[w.queue]
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	q := w.queue
 	q.waiters.Remove(w.element)
 	if len(w.c) > 0 {
 		q.wake(1)
 	}
 	if q.waiters.Len() == 0 {
-		q.stopTimer()
-		delete(h.queues, w.queue)
+		q.left = time.Now()
 	}
 }
 
-// Wake wakes up to n waiters of a queue.
+// Look returns the moment at which a look begins, whether the queue is quiet, so that it
+// need not, and whether it is planned, so that the look need not go beyond what is visible.
+func (w *Waiter) Look() (mark Mark, quiet, planned bool) {
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	q := w.queue
+	return Mark(q.events), q.quiet && time.Since(q.checked) < quietAge, q.planned
+}
+
+// FoundNothing notes that a look that began at mark found nothing visible. planned says that
+// the queue was planned then, or that the look has also scheduled the next message.
+func (w *Waiter) FoundNothing(mark Mark, planned bool) {
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	if q := w.queue; q.events == int(mark) {
+		q.planned = planned
+		q.quiet, q.checked = planned, time.Now()
+	}
+}
+
+// Wake wakes up to n waiters of a queue, in which something has become visible.
 func (h *Hub) Wake(id int64, n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if q := h.queues[id]; q != nil {
+		q.happened()
 		q.wake(n)
 	}
 }
 
-// WakeQueue wakes all waiters of a queue.
+// WakeQueue wakes all waiters of a queue, of which nothing is known any more.
 func (h *Hub) WakeQueue(id int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if q := h.queues[id]; q != nil {
-		q.wake(q.waiters.Len())
+		q.wakeAll()
 	}
 }
 
-// WakeAll wakes every waiter of every queue.
+// WakeAll wakes every waiter of every queue, of which nothing is known any more.
 func (h *Hub) WakeAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, q := range h.queues {
-		q.wake(q.waiters.Len())
+		q.wakeAll()
 	}
 }
 
 // Schedule wakes one waiter of a queue after the given time, unless one is woken
-// sooner by an earlier schedule. Without waiters it does nothing.
+// sooner by an earlier schedule. For a queue that is not known it does nothing.
 func (h *Hub) Schedule(id int64, after time.Duration) {
-	due := time.Now().Add(after)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	q := h.queues[id]
-	if q == nil || (!q.due.IsZero() && !due.Before(q.due)) {
+	if q == nil {
 		return
 	}
-	q.stopTimer()
+	due := time.Now().Add(after)
+	if !q.due.IsZero() && !due.Before(q.due) {
+		return
+	}
 	q.due = due
-	q.timer = time.AfterFunc(after, func() { h.fire(id, q) })
+	if q.timer == nil {
+		q.timer = time.AfterFunc(after, func() { h.fire(q) })
+		return
+	}
+	q.timer.Reset(after)
 }
 
-// Run wakes one waiter of each queue every interval, until ctx ends.
-func (h *Hub) Run(ctx context.Context, interval time.Duration) error {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			h.check()
+// Waiting returns the queues that have waiters, and where their events are.
+func (h *Hub) Waiting() map[int64]Mark {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	waiting := make(map[int64]Mark, len(h.queues))
+	for id, q := range h.queues {
+		switch {
+		case q.waiters.Len() > 0:
+			waiting[id] = Mark(q.events)
+		case time.Since(q.left) > idleAge:
+			q.stop()
+			delete(h.queues, id)
 		}
 	}
+	return waiting
 }
 
-func (h *Hub) check() {
+// Checked notes that a check that began at mark found nothing visible in a queue.
+func (h *Hub) Checked(id int64, mark Mark) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, q := range h.queues {
-		q.wake(1)
+	if q := h.queues[id]; q != nil && q.events == int(mark) {
+		q.quiet, q.checked = q.planned, time.Now()
 	}
 }
 
-// fire is the end of q's timer.
-func (h *Hub) fire(id int64, q *queue) {
+// fire is the end of q's timer. It may come late, when another one has been set.
+func (h *Hub) fire(q *queue) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.queues[id] != q {
-		return // the queue's last waiter has gone meanwhile
+	if q.due.IsZero() || time.Now().Before(q.due) {
+		return
 	}
 	q.due = time.Time{}
+	q.planned = false
+	q.happened()
 	q.wake(1)
+}
+
+// happened forgets that nothing is visible.
+func (q *queue) happened() {
+	q.events++
+	q.quiet = false
 }
 
 // wake gives a wake to the first n waiters that have none.
@@ -150,7 +200,13 @@ func (q *queue) wake(n int) {
 	}
 }
 
-func (q *queue) stopTimer() {
+func (q *queue) wakeAll() {
+	q.planned = false
+	q.happened()
+	q.wake(q.waiters.Len())
+}
+
+func (q *queue) stop() {
 	if q.timer != nil {
 		q.timer.Stop()
 	}

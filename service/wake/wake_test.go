@@ -1,7 +1,6 @@
 package wake
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,9 +48,6 @@ func TestUnusedWakeGoesOn(t *testing.T) {
 		t.Error("the wake of a waiter that left was lost")
 	}
 	second.Close()
-	if len(h.queues) > 0 {
-		t.Error("a queue without waiters is still there")
-	}
 }
 
 func TestScheduleKeepsTheEarliest(t *testing.T) {
@@ -70,37 +66,72 @@ func TestScheduleKeepsTheEarliest(t *testing.T) {
 	})
 }
 
-func TestTimerOfAFormerCrowdWakesNobody(t *testing.T) {
+func TestQuietUntilSomethingHappens(t *testing.T) {
+	for name, happen := range map[string]func(*Hub){
+		"an event":          func(h *Hub) { h.Wake(orders, 1) },
+		"the queue's end":   func(h *Hub) { h.WakeQueue(orders) },
+		"an outage":         func(h *Hub) { h.WakeAll() },
+		"its timer":         func(h *Hub) { h.Schedule(orders, time.Second); time.Sleep(time.Second); synctest.Wait() },
+		"nothing, too long": func(*Hub) { time.Sleep(quietAge) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := NewHub()
+			w := h.Register(orders)
+			mark, quiet, _ := w.Look()
+			if quiet {
+				t.Errorf("%s: quiet before anybody looked", name)
+			}
+			w.FoundNothing(mark, true)
+			h.Schedule(orders, time.Minute)
+			w.Close()
+			w = h.Register(orders)
+			if _, quiet, planned := w.Look(); !quiet || !planned {
+				t.Errorf("%s: after a look that found nothing: quiet %v, planned %v", name, quiet, planned)
+			}
+			happen(h)
+			if _, quiet, _ := w.Look(); quiet {
+				t.Errorf("quiet after %s", name)
+			}
+			w.FoundNothing(mark, true)
+			if _, quiet, _ := w.Look(); quiet && name != "nothing, too long" {
+				t.Errorf("quiet by a look that began before %s", name)
+			}
+			w.Close()
+			h.Schedule(orders, 0)
+			synctest.Wait()
+		})
+	}
+}
+
+func TestCheckRenewsAndForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHub()
-		h.Register(orders).Close()
-		h.Schedule(orders, time.Second) // nobody waits: nothing to do
-		gone := h.Register(orders)
-		h.Schedule(orders, time.Second)
-		gone.Close()
 		w := h.Register(orders)
-		defer w.Close()
-		time.Sleep(time.Minute) // of the test's fake clock
-		if woken(w) {
-			t.Error("woken by a timer that its queue's last crowd had set")
+		mark, _, _ := w.Look()
+		w.FoundNothing(mark, true)
+		time.Sleep(quietAge - 1)
+		for id, mark := range h.Waiting() {
+			h.Checked(id, mark)
+		}
+		time.Sleep(time.Second)
+		if _, quiet, _ := w.Look(); !quiet {
+			t.Error("not quiet although a check has found nothing")
+		}
+		h.Schedule(orders, time.Hour)
+		w.Close()
+		time.Sleep(idleAge + 1)
+		if waiting := h.Waiting(); len(waiting) > 0 || len(h.queues) > 0 {
+			t.Errorf("a queue whose waiters left long ago is still there: %v", waiting)
 		}
 	})
 }
 
-func TestRunChecksEachQueueForOneWaiter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		h := NewHub()
-		first, second, other := h.Register(orders), h.Register(orders), h.Register(invoices)
-		ended := make(chan error)
-		go func() { ended <- h.Run(ctx, time.Second) }()
-		time.Sleep(1500 * time.Millisecond) // of the test's fake clock
-		if count(first, second) != 1 || !woken(other) {
-			t.Error("the periodic check did not wake one waiter of each queue")
-		}
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+func TestWaitingAreThoseThatHaveWaiters(t *testing.T) {
+	h := NewHub()
+	first, second := h.Register(orders), h.Register(invoices)
+	second.Close()
+	if _, waits := h.Waiting()[orders]; !waits || len(h.Waiting()) != 1 {
+		t.Errorf("waiting %v, want the first queue alone", h.Waiting())
+	}
+	first.Close()
 }
