@@ -111,9 +111,14 @@ const (
 	lockForget  = 0x74757371_0003
 )
 
-// exclusively runs a job unless another replica is running it. The lock belongs to a
+// exclusively runs a job where the query due, which is all that an idle server is asked, finds
+// something to do, unless another replica is running it. The lock belongs to a
 // transaction, so that it works through a pooler and ends with the connection.
-func (r *Repository) exclusively(ctx context.Context, lock int64, job func(pgx.Tx) (int64, error)) (done int64, err error) {
+func (r *Repository) exclusively(ctx context.Context, lock int64, due string, job func(pgx.Tx) (int64, error)) (done int64, err error) {
+	var any bool
+	if err := r.cold.QueryRow(ctx, `SELECT EXISTS (`+due+`)`).Scan(&any); err != nil || !any {
+		return 0, err
+	}
 	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
 		// The lock's transaction is idle while the job works on other connections.
 		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
@@ -141,17 +146,20 @@ func forEachQueue[Q any](queues []Q, do func(Q) (int64, error)) (done int64, err
 	return done, err
 }
 
-// DeleteExpired deletes messages that are older than their queue's retention.
-func (r *Repository) DeleteExpired(ctx context.Context) (int64, error) {
-	deleted, err := r.exclusively(ctx, lockExpire, func(tx pgx.Tx) (int64, error) {
-		rows, _ := tx.Query(ctx, `
+// expiredQueuesSQL finds queues that hold messages that are older than their retention.
+var expiredQueuesSQL = `
 SELECT q.id, q.fifo
 FROM queues q
 WHERE q.deleted_at IS NULL AND EXISTS (
 	SELECT 1
 	FROM messages m
-	WHERE m.queue_id = q.id AND m.id < `+idAt("tusq_now() - q.retention")+` AND m.sent_at <= tusq_now() - q.retention
-)`)
+	WHERE m.queue_id = q.id AND m.id < ` + idAt("tusq_now() - q.retention") + ` AND m.sent_at <= tusq_now() - q.retention
+)`
+
+// DeleteExpired deletes messages that are older than their queue's retention.
+func (r *Repository) DeleteExpired(ctx context.Context) (int64, error) {
+	deleted, err := r.exclusively(ctx, lockExpire, expiredQueuesSQL, func(tx pgx.Tx) (int64, error) {
+		rows, _ := tx.Query(ctx, expiredQueuesSQL)
 		queues, err := pgx.CollectRows(rows, pgx.RowToStructByPos[livingQueue])
 		if err != nil {
 			return 0, err
@@ -176,16 +184,19 @@ var expired = `id < ` + idAt(retentionStart) + ` AND sent_at <= ` + retentionSta
 
 const retentionStart = `(SELECT tusq_now() - retention FROM queues WHERE id = $1)`
 
-// CollectDeletedQueues deletes what deleted queues left behind. Their rows stay for a
-// minute at least, so that a send that was under way leaves nothing.
-func (r *Repository) CollectDeletedQueues(ctx context.Context) (int64, error) {
-	collected, err := r.exclusively(ctx, lockCollect, func(tx pgx.Tx) (int64, error) {
-		rows, _ := tx.Query(ctx, `
+// deletedQueuesSQL finds the queues that were deleted first.
+const deletedQueuesSQL = `
 SELECT id
 FROM queues
 WHERE deleted_at IS NOT NULL
 ORDER BY deleted_at
-LIMIT 100`)
+LIMIT 100`
+
+// CollectDeletedQueues deletes what deleted queues left behind. Their rows stay for a
+// minute at least, so that a send that was under way leaves nothing.
+func (r *Repository) CollectDeletedQueues(ctx context.Context) (int64, error) {
+	collected, err := r.exclusively(ctx, lockCollect, deletedQueuesSQL, func(tx pgx.Tx) (int64, error) {
+		rows, _ := tx.Query(ctx, deletedQueuesSQL)
 		queues, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 		if err != nil {
 			return 0, err

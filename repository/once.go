@@ -86,9 +86,9 @@ func queueCalls(batch *pgx.Batch, w *service.QueueWork) {
 func callParams(w *service.QueueWork) []any {
 	slices.SortFunc(w.Calls, func(a, b *service.SendCall) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	n := len(w.Calls)
-	keys, owners, fingerprints := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]pgtype.UUID, n)
+	keys, owners, fingerprints := make(uuidArray, n), make(uuidArray, n), make(uuidArray, n)
 	for i, call := range w.Calls {
-		keys[i], owners[i], fingerprints[i] = pgKey(call.Key), pgUUID(call.Owner), pgKey(call.Fingerprint)
+		keys[i], owners[i], fingerprints[i] = call.Key, call.Owner, call.Fingerprint
 	}
 	return []any{keys, owners, fingerprints}
 }
@@ -111,11 +111,11 @@ func queueKeys(batch *pgx.Batch, w *service.QueueWork) {
 	}
 	slices.SortFunc(sorted, func(a, b int) int { return bytes.Compare(w.Sends[a].Key[:], w.Sends[b].Key[:]) })
 	n := len(sorted)
-	keys, ids, groups, places := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]string, n), make([]int, n)
+	keys, ids, groups, places := make(uuidArray, n), make(uuidArray, n), make(textArray, n), make([]int, n)
 	sends := make([]*service.Outgoing, n)
 	for i, place := range sorted {
 		m := w.Sends[place]
-		keys[i], ids[i], groups[i], places[i], sends[i] = pgKey(m.Key), pgUUID(m.ID), m.GroupID, place+1, m
+		keys[i], ids[i], groups[i], places[i], sends[i] = m.Key, m.ID, m.GroupID, place+1, m
 	}
 	calls, owners := ownersOf(sends)
 	params := []any{w.QueueID, keys, ids, groups, places, calls, owners}
@@ -135,11 +135,11 @@ func queueKeys(batch *pgx.Batch, w *service.QueueWork) {
 }
 
 // ownersOf are the keys of messages' calls, and the calls' first messages.
-func ownersOf(sends []*service.Outgoing) (calls, owners []pgtype.UUID) {
-	calls, owners = make([]pgtype.UUID, len(sends)), make([]pgtype.UUID, len(sends))
+func ownersOf(sends []*service.Outgoing) (calls, owners nullUUIDArray) {
+	calls, owners = make(nullUUIDArray, len(sends)), make(nullUUIDArray, len(sends))
 	for i, m := range sends {
 		if m.Call != nil {
-			calls[i], owners[i] = pgKey(m.Call.Key), pgUUID(m.Call.Owner)
+			calls[i], owners[i] = m.Call.Key, m.Call.Owner
 		}
 	}
 	return calls, owners
@@ -147,9 +147,9 @@ func ownersOf(sends []*service.Outgoing) (calls, owners []pgtype.UUID) {
 
 // keyParams are the keys of a FIFO queue's messages and what they were made of.
 func keyParams(w *service.QueueWork) []any {
-	keys, ids := make([]pgtype.UUID, len(w.Sends)), make([]string, len(w.Sends))
+	keys, ids := make(uuidArray, len(w.Sends)), make(textArray, len(w.Sends))
 	for i, m := range w.Sends {
-		keys[i], ids[i] = pgKey(m.Key), m.DeduplicationID
+		keys[i], ids[i] = m.Key, m.DeduplicationID
 	}
 	return []any{keys, ids}
 }
@@ -176,7 +176,13 @@ func pgKey(key service.Key) pgtype.UUID { return pgtype.UUID{Bytes: key, Valid: 
 
 // ForgetKeys deletes keys and attempts whose time is over, and redrives that ended long ago.
 func (r *Repository) ForgetKeys(ctx context.Context) (int64, error) {
-	return r.exclusively(ctx, lockForget, func(tx pgx.Tx) (forgotten int64, err error) {
+	const due = `
+SELECT 1 FROM once_keys WHERE expires_at <= tusq_now()
+UNION ALL
+SELECT 1 FROM receive_attempts WHERE expires_at <= tusq_now()
+UNION ALL
+SELECT 1 FROM redrives WHERE ` + longEnded
+	return r.exclusively(ctx, lockForget, due, func(tx pgx.Tx) (forgotten int64, err error) {
 		for _, table := range []string{"once_keys", "receive_attempts"} {
 			n, err := r.deleteRows(ctx, table, `expires_at <= tusq_now()`, `expires_at`)
 			forgotten += n

@@ -106,8 +106,11 @@ RETURNING `+redriveColumns, redrive.ID)
 	return redrive, nil
 }
 
+// longEnded is the condition that a redrive ended so long ago that it is forgotten.
+const longEnded = `ended_at < tusq_now() - interval '1 day'`
+
 // forgetRedrives deletes redrives that ended more than a day ago.
 func (r *Repository) forgetRedrives(ctx context.Context) (int64, error) {
-	tag, err := r.cold.Exec(ctx, `DELETE FROM redrives WHERE ended_at < tusq_now() - interval '1 day'`)
+	tag, err := r.cold.Exec(ctx, `DELETE FROM redrives WHERE `+longEnded)
 	return tag.RowsAffected(), err
 }

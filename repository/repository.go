@@ -155,7 +155,12 @@ func openPool(ctx context.Context, url string, size int, settings map[string]str
 	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings)
 	maps.Copy(config.ConnConfig.RuntimeParams, settings)
 	config.ConnConfig.OnNotice = noteUnreplicated
-	config.AfterConnect = prepare
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if err := registerArrays(conn); err != nil || prepare == nil {
+			return err
+		}
+		return prepare(ctx, conn)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("prepare connections: %w", err)

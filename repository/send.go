@@ -147,11 +147,11 @@ func queueSends(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
 }
 
 // handoffLeases are the leases of the messages that are stored claimed; NULL: the others.
-func handoffLeases(w *service.QueueWork) []*int64 {
-	leases := make([]*int64, len(w.Sends))
+func handoffLeases(w *service.QueueWork) nullInt8Array {
+	leases := make(nullInt8Array, len(w.Sends))
 	for i, m := range w.Sends {
 		if m.Handoff != nil {
-			leases[i] = &m.Handoff.Lease
+			leases[i] = m.Handoff.Lease
 		}
 	}
 	return leases
@@ -192,22 +192,14 @@ func readSentOnce(rows pgx.Rows, w *service.QueueWork) error {
 // sendParams are the parameters that all sends have.
 func sendParams(w *service.QueueWork, lane int) []any {
 	n := len(w.Sends)
-	ids, delays, bodies := make([]pgtype.UUID, n), make([]int64, n), make([]string, n)
-	attributes, groups, traces := make([]*string, n), make([]*string, n), make([]*string, n)
+	ids, delays, bodies := make(uuidArray, n), make(int8Array, n), make(textArray, n)
+	attributes, groups, traces := make(nullTextArray, n), make(nullTextArray, n), make(nullTextArray, n)
 	for i, m := range w.Sends {
-		ids[i], delays[i], bodies[i] = pgUUID(m.ID), m.Delay.Microseconds(), m.Body
+		ids[i], delays[i], bodies[i] = m.ID, m.Delay.Microseconds(), m.Body
 		if m.Handoff != nil {
 			delays[i] = m.Handoff.Visibility.Microseconds()
 		}
-		attributes[i], groups[i], traces[i] = nullable(string(m.Attributes)), nullable(m.GroupID), nullable(m.TraceHeader)
+		attributes[i], groups[i], traces[i] = string(m.Attributes), m.GroupID, m.TraceHeader
 	}
 	return []any{w.QueueID, lane, w.FlushID, ids, delays, bodies, attributes, groups, traces}
-}
-
-// nullable is text for a column in which none is NULL.
-func nullable(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }

@@ -1,7 +1,9 @@
 package repository
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -106,12 +108,6 @@ FROM found f
 WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
 RETURNING m.id, f.lease`
 
-// lease is what a settlement names.
-type lease struct {
-	id    service.MessageID
-	lease int64
-}
-
 func queueDeletes(batch *pgx.Batch, w *service.QueueWork, lane int) {
 	sql := deleteSQL
 	if w.FIFO {
@@ -129,10 +125,9 @@ func queueReleases(batch *pgx.Batch, w *service.QueueWork) {
 // queueExtends extends each lease once: of several extends in one flush the last counts.
 func queueExtends(batch *pgx.Batch, w *service.QueueWork) {
 	ids, leases, index := settlementArrays(w.Extends)
-	timeouts := make([]int64, len(ids))
+	timeouts := make(int8Array, len(ids))
 	for i := range ids {
-		same := index[lease{ids[i].Bytes, leases[i]}]
-		timeouts[i] = same[len(same)-1].Timeout.Microseconds()
+		index.each(ids[i], leases[i], func(s *service.Settlement) { timeouts[i] = s.Timeout.Microseconds() })
 	}
 	sql := extendSQL
 	if w.FIFO {
@@ -141,33 +136,46 @@ func queueExtends(batch *pgx.Batch, w *service.QueueWork) {
 	batch.Queue(sql, w.QueueID, ids, leases, timeouts).Query(index.readExtended)
 }
 
-// settlementIndex finds the settlements of a lease; several calls may have named it.
-type settlementIndex map[lease][]*service.Settlement
+// settlementIndex finds the settlements of a lease, several calls' perhaps: they are in the
+// order of the messages' ids.
+type settlementIndex []*service.Settlement
 
 // settlementArrays are the parameters of a statement, each lease once.
-func settlementArrays(settlements []*service.Settlement) ([]pgtype.UUID, []int64, settlementIndex) {
-	ids := make([]pgtype.UUID, 0, len(settlements))
-	leases := make([]int64, 0, len(settlements))
-	index := make(settlementIndex, len(settlements))
-	for _, s := range settlements {
-		key := lease{s.ID, s.Lease}
-		if index[key] == nil {
-			ids = append(ids, pgUUID(s.ID))
-			leases = append(leases, s.Lease)
+func settlementArrays(settlements []*service.Settlement) (uuidArray, int8Array, settlementIndex) {
+	ids, leases := make(uuidArray, 0, len(settlements)), make(int8Array, 0, len(settlements))
+	for i, s := range settlements {
+		known := false
+		for before := i - 1; before >= 0 && settlements[before].ID == s.ID; before-- {
+			known = known || settlements[before].Lease == s.Lease
 		}
-		index[key] = append(index[key], s)
+		if !known {
+			ids, leases = append(ids, s.ID), append(leases, s.Lease)
+		}
 	}
-	return ids, leases, index
+	return ids, leases, settlements
+}
+
+// each visits the settlements of a lease, in the order of their calls.
+func (index settlementIndex) each(id service.MessageID, lease int64, visit func(*service.Settlement)) {
+	first, _ := slices.BinarySearchFunc(index, id, func(s *service.Settlement, id service.MessageID) int {
+		return bytes.Compare(s.ID[:], id[:])
+	})
+	for _, s := range index[first:] {
+		if s.ID != id {
+			break
+		}
+		if s.Lease == lease {
+			visit(s)
+		}
+	}
 }
 
 // read marks the settlements whose lease held.
 func (index settlementIndex) read(rows pgx.Rows) error {
 	var id pgtype.UUID
-	var nonce int64
-	_, err := pgx.ForEachRow(rows, []any{&id, &nonce}, func() error {
-		for _, s := range index[lease{id.Bytes, nonce}] {
-			s.Done = true
-		}
+	var lease int64
+	_, err := pgx.ForEachRow(rows, []any{&id, &lease}, func() error {
+		index.each(id.Bytes, lease, func(s *service.Settlement) { s.Done = true })
 		return nil
 	})
 	return err
@@ -176,12 +184,10 @@ func (index settlementIndex) read(rows pgx.Rows) error {
 // readExtended is read for extends, which may have asked for too much.
 func (index settlementIndex) readExtended(rows pgx.Rows) error {
 	var id pgtype.UUID
-	var nonce int64
+	var lease int64
 	var tooLong bool
-	_, err := pgx.ForEachRow(rows, []any{&id, &nonce, &tooLong}, func() error {
-		for _, s := range index[lease{id.Bytes, nonce}] {
-			s.Done, s.TooLong = !tooLong, tooLong
-		}
+	_, err := pgx.ForEachRow(rows, []any{&id, &lease, &tooLong}, func() error {
+		index.each(id.Bytes, lease, func(s *service.Settlement) { s.Done, s.TooLong = !tooLong, tooLong })
 		return nil
 	})
 	return err
@@ -190,9 +196,9 @@ func (index settlementIndex) readExtended(rows pgx.Rows) error {
 // Leases returns the leases that messages have now, 0 where there is none. Messages that
 // are gone are left out.
 func (r *Repository) Leases(ctx context.Context, queueID int64, ids []service.MessageID) (map[service.MessageID]int64, error) {
-	params := make([]pgtype.UUID, len(ids))
+	params := make(uuidArray, len(ids))
 	for i, id := range ids {
-		params[i] = pgUUID(id)
+		params[i] = id
 	}
 	rows, _ := r.hot.Query(ctx, `
 SELECT s.id, m.lease

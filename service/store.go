@@ -153,6 +153,7 @@ type Key [16]byte
 
 // QueueWork is one queue's part of a flush. Burials of all queues come first, then for each
 // queue deletes, extends, releases, sends, claims: so a claim sees what was sent beside it.
+// Settlements of each kind are in the order of their messages' ids.
 type QueueWork struct {
 	QueueID  int64
 	FIFO     bool
