@@ -17,6 +17,7 @@ import (
 
 	"tusq/api"
 	"tusq/api/sqs"
+	"tusq/internal/gcpace"
 	"tusq/internal/telemetry"
 	"tusq/internal/version"
 	"tusq/repository"
@@ -34,6 +35,7 @@ const (
 	shutdownTimeout = 7 * time.Second // for requests that are being answered
 	mergedFlushes   = 1               // connections for flushes
 	aloneFlushes    = 16              // the same with --no-coalesce
+	heapRoom        = 64 << 20        // bytes that the heap may grow by between two collections
 )
 
 type serveCmd struct {
@@ -49,6 +51,7 @@ type serveCmd struct {
 	DrainDelay time.Duration  `help:"How long SIGTERM leaves a load balancer to notice that readiness fails." env:"TUSQ_DRAIN_DELAY" default:"1s"`
 	LogLevel   slog.Level     `help:"Least severe level to log: debug, info, warn or error." env:"TUSQ_LOG_LEVEL" default:"info" placeholder:"LEVEL"`
 	LogFormat  string         `help:"text or json." env:"TUSQ_LOG_FORMAT" enum:"text,json" default:"text"`
+	Profiles   string         `name:"profile-listen" help:"Loopback address on which to serve Go's profiles of this process (/debug/pprof/). Absent: none." env:"TUSQ_PROFILE_LISTEN" placeholder:"HOST:PORT"`
 	NoCoalesce bool           `help:"Give each call a transaction of its own, to measure what merging them gains." env:"TUSQ_NO_COALESCE"`
 }
 
@@ -61,6 +64,11 @@ func (c *serveCmd) Validate() error {
 	}
 	if c.Auth == "on" {
 		return errors.New("--auth on: this version has no keys yet; serve a loopback address, or a private network with --auth off --insecure")
+	}
+	if c.Profiles != "" {
+		if _, err := profileServer(c.Profiles); err != nil {
+			return err
+		}
 	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
@@ -80,6 +88,7 @@ func isLoopback(host string) bool {
 
 // Run serves until ctx ends. Parts end in the opposite order of their start.
 func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
+	gcpace.Start(heapRoom)
 	log := c.logger(g.Stderr)
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", c.Listen) // first: a taken port is known at once
@@ -119,6 +128,13 @@ func (c *serveCmd) serve(ctx context.Context, listener net.Listener, svc *servic
 	group, running := errgroup.WithContext(running)
 	group.Go(func() error { return svc.Run(running) })
 	group.Go(func() error { return db.supervise(running) })
+	if c.Profiles != "" {
+		profiles, err := profileServer(c.Profiles)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return serveProfiles(running, profiles) })
+	}
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
