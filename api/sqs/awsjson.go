@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"reflect"
@@ -16,6 +15,9 @@ import (
 
 // jsonType is the media type of AWS JSON 1.0. Requests of 1.1 differ in nothing.
 const jsonType = "application/x-amz-json-1.0"
+
+// jsonTypeHeader is the answers' Content-Type. All share it.
+var jsonTypeHeader = []string{jsonType}
 
 // jsonCodec is AWS JSON.
 type jsonCodec struct{}
@@ -33,8 +35,8 @@ func (jsonCodec) read(r *http.Request) (asked, error) {
 		return asked{}, err
 	}
 	telemetry.SetAction(r.Context(), name)
-	input := action.input()
-	if err := decodeJSON(r, input); err != nil {
+	input, err := decodeJSON(r, action)
+	if err != nil {
 		return asked{}, err
 	}
 	return asked{action, name, input}, nil
@@ -53,6 +55,9 @@ func isJSON(r *http.Request) bool {
 // case; empty where there is none, and itself where it cannot be parsed.
 func mediaType(r *http.Request) string {
 	header := r.Header.Get("Content-Type")
+	if header == jsonType { // nearly always, and parsing makes a map
+		return header
+	}
 	if parsed, _, err := mime.ParseMediaType(header); err == nil {
 		return parsed
 	}
@@ -77,20 +82,28 @@ func targetAction(r *http.Request) string {
 	return target
 }
 
-// decodeJSON reads the request's body into an action's input. As SQS does, it
+// decodeJSON reads the request's body into an input of the action. As SQS does, it
 // ignores members that it does not know and replaces invalid UTF-8 by U+FFFD.
-func decodeJSON(r *http.Request, input any) error {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return bodyError(err)
+func decodeJSON(r *http.Request, action action) (any, error) {
+	buffer := getBuffer()
+	defer putBuffer(buffer)
+	if err := readBody(r, buffer); err != nil {
+		return nil, bodyError(err)
 	}
-	if len(body) == 0 {
-		return nil
+	input := action.input()
+	if buffer.Len() == 0 {
+		return input, nil
 	}
-	if err := json.Unmarshal(body, input); err != nil {
-		return syntaxError(err)
+	if hot, ok := input.(jsonInput); ok {
+		if readHot(buffer.String(), hot) {
+			return input, nil
+		}
+		input = action.input()
 	}
-	return nil
+	if err := json.Unmarshal(buffer.Bytes(), input); err != nil {
+		return nil, syntaxError(err)
+	}
+	return input, nil
 }
 
 // bodyError says why a body could not be read: it is too long, or the client
@@ -137,13 +150,21 @@ func jsonKind(t reflect.Type) string {
 // writeOutput writes an action's output. Without one the body is empty.
 func (jsonCodec) writeOutput(w http.ResponseWriter, _ *http.Request, _ string, output any) error {
 	if output == nil {
-		return send(w, http.StatusOK, jsonType, nil)
+		return send(w, http.StatusOK, jsonTypeHeader, nil)
 	}
-	body, err := encodeJSON(output)
-	if err != nil {
-		return err
+	hot, ok := output.(jsonOutput)
+	if !ok {
+		body, err := encodeJSON(output)
+		if err != nil {
+			return err
+		}
+		return send(w, http.StatusOK, jsonTypeHeader, body)
 	}
-	return send(w, http.StatusOK, jsonType, body)
+	buffer := getBuffer()
+	defer putBuffer(buffer)
+	body := hot.appendJSON(buffer.AvailableBuffer())
+	*buffer = *bytes.NewBuffer(body) // it may have grown
+	return send(w, http.StatusOK, jsonTypeHeader, body)
 }
 
 // writeError writes an error. SDKs read its modeled name from the body and its
@@ -158,7 +179,7 @@ func (jsonCodec) writeError(w http.ResponseWriter, r *http.Request, e *apiError)
 	}
 	w.Header().Set("x-amzn-query-error", e.code+";"+e.fault())
 	setRetryAfter(w, e)
-	_ = send(w, e.status, jsonType, body)
+	_ = send(w, e.status, jsonTypeHeader, body)
 }
 
 func encodeJSON(value any) ([]byte, error) {

@@ -1,17 +1,15 @@
 package sqs
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 )
 
 const (
 	maxEntries    = 10      // entries of one batch
+	maxEntryID    = 80      // characters of an entry's id
 	maxBatchBytes = 1 << 20 // bodies and attributes of one batch's messages
 )
-
-var entryID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 // checkEntries checks the shape of a batch, which fails as a whole where it is
 // wrong, and returns the ids of its entries. The entries are named by their type in errors.
@@ -28,7 +26,7 @@ func checkEntries[E any](entryType string, entries []E, id func(E) *string) ([]s
 		switch {
 		case id == nil:
 			return nil, missingEntry(entryType, i, "Id")
-		case !entryID.MatchString(*id):
+		case !isWord(*id, maxEntryID):
 			return nil, errorf(invalidBatchEntryID, "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
 		case slices.Contains(ids[:i], *id):
 			return nil, errorf(batchEntryIDsNotDistinct, "Id %s repeated.", *id)

@@ -20,8 +20,17 @@ const (
 // bodyMD5 returns the checksum of a message's body, by which clients see that
 // it has arrived as it was sent.
 func bodyMD5(body string) string {
-	sum := md5.Sum([]byte(body))
-	return hex.EncodeToString(sum[:])
+	buffer := getBuffer()
+	defer putBuffer(buffer)
+	buffer.WriteString(body) // a conversion to bytes would be allocated
+	return md5Text(buffer.Bytes())
+}
+
+func md5Text(data []byte) string {
+	sum := md5.Sum(data)
+	var text [2 * md5.Size]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 // attributesMD5 returns the checksum of message attributes, or "" if there are
@@ -42,8 +51,7 @@ func attributesMD5(attributes map[string]service.Attribute) string {
 		}
 		encoded = appendSized(append(encoded, stringTransport), attribute.Value)
 	}
-	sum := md5.Sum(encoded)
-	return hex.EncodeToString(sum[:])
+	return md5Text(encoded)
 }
 
 func appendSized(encoded []byte, value string) []byte {

@@ -5,6 +5,8 @@
 // queue by a URL, of which only the path counts. The codec fills in the action's
 // input (types.go), the action (actions.go) makes one call to the service, and
 // the codec writes its output. Errors of the service become SQS's by one table
-// (errors.go). The package is stricter than the service where SQS is: batches of
-// ten, receives of ten messages and twenty seconds, a megabyte per request.
+// (errors.go). The actions on messages read and write their JSON without
+// reflection (jsonread.go, jsonwrite.go). The package is stricter than the service
+// where SQS is: batches of ten, receives of ten messages and twenty seconds, a
+// megabyte per request.
 package sqs

@@ -22,6 +22,9 @@ const releaseTimeout = 5 * time.Second
 // client sees it.
 const statusClientGone = 499
 
+// requestIDHeader is the answers' x-amzn-RequestId in the form that http.Header has it.
+const requestIDHeader = "X-Amzn-Requestid"
+
 // Options say how the deployment presents itself.
 type Options struct {
 	Region    string // in ARNs
@@ -59,8 +62,7 @@ func New(svc *service.Service, opts Options) *Handler {
 type call struct {
 	*Handler
 	caller  service.Caller
-	path    string // of the request; it may name the queue
-	baseURL string // of the queue URLs in the answer
+	request *http.Request
 	trace   string // X-Ray's trace header, or empty
 	// invocation names the call in its SDK: a retry has the same. Empty: it has no name.
 	invocation string
@@ -101,7 +103,7 @@ func codecOf(r *http.Request) codec {
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, codec := r.Context(), codecOf(r)
-	w.Header().Set("x-amzn-RequestId", telemetry.RequestID(ctx))
+	w.Header()[requestIDHeader] = []string{telemetry.RequestID(ctx)}
 	asked, err := codec.read(r)
 	if err != nil {
 		codec.writeError(w, r, asError(ctx, err))
@@ -117,12 +119,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		codec.writeError(w, r, asError(ctx, err))
 		return
 	}
-	write := func() error { return codec.writeOutput(w, r, asked.name, output) }
 	if c.claimed == nil {
 		// Nothing more can be told to a client that has gone.
-		_ = write()
+		_ = codec.writeOutput(w, r, asked.name, output)
 		return
 	}
+	write := func() error { return codec.writeOutput(w, r, asked.name, output) }
 	if err := handOver(ctx, w, write); err != nil {
 		h.release(ctx, c)
 	}
@@ -131,7 +133,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // WriteError answers a request that did not get as far as its action with an
 // error, in the form of its codec.
 func (h *Handler) WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set("x-amzn-RequestId", telemetry.RequestID(r.Context()))
+	w.Header()[requestIDHeader] = []string{telemetry.RequestID(r.Context())}
 	codecOf(r).writeError(w, r, asError(r.Context(), err))
 }
 
@@ -152,10 +154,10 @@ func handOver(ctx context.Context, w http.ResponseWriter, write func() error) er
 }
 
 // send writes a whole answer.
-func send(w http.ResponseWriter, status int, contentType string, body []byte) error {
+func send(w http.ResponseWriter, status int, contentType []string, body []byte) error {
 	header := w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header["Content-Type"] = contentType
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	_, err := w.Write(body)
 	return err
@@ -177,8 +179,7 @@ func (h *Handler) newCall(r *http.Request) *call {
 	return &call{
 		Handler: h,
 		caller:  auth.Caller(r.Context()),
-		path:    r.URL.Path,
-		baseURL: h.baseURL(r),
+		request: r,
 		trace:   traceHeader(r),
 
 		invocation: invocationID(r),

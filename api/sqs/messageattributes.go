@@ -101,6 +101,9 @@ func isReservedName(name string) bool {
 
 // parseSystemAttributes returns the trace header that a sender has given.
 func parseSystemAttributes(values map[string]attributeValue) (string, *apiError) {
+	if len(values) == 0 {
+		return "", nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if name != attributeTrace {
 			return "", errorf(invalidParameterValue,

@@ -1,14 +1,14 @@
 package sqs
 
 import (
-	"regexp"
+	"strings"
 	"time"
 
 	"tusq/service"
 )
 
-// messageToken is what group, deduplication and attempt ids are made of.
-var messageToken = regexp.MustCompile("^[A-Za-z0-9!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~]{1,128}$")
+// maxToken bounds group, deduplication and attempt ids, in bytes.
+const maxToken = 128
 
 // size counts a message as SQS does: body, and names, types and values of attributes.
 func (o outgoing) size() int {
@@ -79,8 +79,10 @@ func (o outgoing) parseIDs(message *service.SendMessage, fifo bool) *apiError {
 	return nil
 }
 
+// checkToken checks a group, deduplication or attempt id: printable ASCII without the space.
 func checkToken(parameter, value string) *apiError {
-	if messageToken.MatchString(value) {
+	illegal := func(c rune) bool { return c <= ' ' || c > '~' }
+	if value != "" && len(value) <= maxToken && strings.IndexFunc(value, illegal) < 0 {
 		return nil
 	}
 	return invalidValue(value, parameter, parameter+" can only include alphanumeric and punctuation characters. 1 to 128 in length.")

@@ -1,11 +1,9 @@
 package sqs
 
 import (
-	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"unicode/utf8"
 )
 
@@ -13,15 +11,10 @@ import (
 // about 400.
 const maxParameters = 10_000
 
-// maxPooled bounds the buffers that are kept for the next request, in bytes.
-const maxPooled = 1 << 16
-
 // parameter is one of a form's.
 type parameter struct {
 	name, value string
 }
-
-var formBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // readParameters returns the parameters of the query string and of a POST's body,
 // in their order.
@@ -38,14 +31,9 @@ func readParameters(r *http.Request) ([]parameter, error) {
 }
 
 func readForm(r *http.Request) (string, error) {
-	buffer := formBuffers.Get().(*bytes.Buffer)
-	defer func() {
-		if buffer.Cap() <= maxPooled {
-			formBuffers.Put(buffer)
-		}
-	}()
-	buffer.Reset()
-	if _, err := buffer.ReadFrom(r.Body); err != nil {
+	buffer := getBuffer()
+	defer putBuffer(buffer)
+	if err := readBody(r, buffer); err != nil {
 		return "", bodyError(err)
 	}
 	return buffer.String(), nil

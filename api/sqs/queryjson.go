@@ -33,7 +33,7 @@ func sendQueryJSON(w http.ResponseWriter, r *http.Request, action string, output
 	if err != nil {
 		return err
 	}
-	return send(w, http.StatusOK, plainJSON, body)
+	return send(w, http.StatusOK, []string{plainJSON}, body)
 }
 
 func sendQueryJSONError(w http.ResponseWriter, r *http.Request, e *apiError, message string) error {
@@ -50,5 +50,5 @@ func sendQueryJSONError(w http.ResponseWriter, r *http.Request, e *apiError, mes
 	if err != nil {
 		return err
 	}
-	return send(w, e.status, plainJSON, body)
+	return send(w, e.status, []string{plainJSON}, body)
 }

@@ -54,7 +54,7 @@ func (c *call) checkCreate(ctx context.Context, in *createQueueInput) error {
 	if in.QueueName == "" {
 		return missing("QueueName")
 	}
-	valid := queueName.MatchString(in.QueueName)
+	valid := isQueueName(in.QueueName)
 	if strings.EqualFold(in.Attributes[attributeFIFO], "true") {
 		if !valid || !service.IsFIFO(in.QueueName) {
 			return errorf(invalidParameterValue, "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length")
@@ -97,7 +97,7 @@ func (c *call) getQueueURL(ctx context.Context, in *getQueueURLInput) (*queueURL
 		return nil, missing("QueueName")
 	}
 	owner := in.QueueOwnerAWSAccountId
-	if (owner != "" && owner != c.caller.Account) || !queueName.MatchString(in.QueueName) {
+	if (owner != "" && owner != c.caller.Account) || !isQueueName(in.QueueName) {
 		return nil, errNoQueue
 	}
 	queue, err := c.svc.GetQueue(ctx, c.caller, in.QueueName)

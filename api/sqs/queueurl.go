@@ -4,15 +4,32 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 
 	"tusq/internal/telemetry"
 )
 
-// queueName is what a queue can be called: a FIFO queue's name ends with .fifo.
-var queueName = regexp.MustCompile(`^([A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$`)
+// isQueueName tells whether a queue can be called so: a FIFO queue's name ends with .fifo.
+func isQueueName(name string) bool {
+	base, fifo := strings.CutSuffix(name, ".fifo")
+	if fifo {
+		return isWord(base, 75)
+	}
+	return isWord(base, 80)
+}
+
+// isWord tells whether text is 1 to limit letters, digits, hyphens and underscores.
+func isWord(text string, limit int) bool {
+	for _, c := range []byte(text) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return text != "" && len(text) <= limit
+}
 
 // baseURL returns the part of queue URLs that comes before the account. It is
 // the same on all replicas: configured, or what the client itself has called.
@@ -51,7 +68,7 @@ func forwarded(r *http.Request, header string) string {
 
 // queueURL returns the URL of one of the caller's queues.
 func (c *call) queueURL(name string) string {
-	return c.baseURL + "/" + c.caller.Account + "/" + name
+	return c.baseURL(c.request) + "/" + c.caller.Account + "/" + name
 }
 
 // queue returns the name of the queue that a request is about: that of its
@@ -59,7 +76,7 @@ func (c *call) queueURL(name string) string {
 // account's queue and none.
 func (c *call) queue(ctx context.Context, url string) (string, error) {
 	if url == "" {
-		url = c.path
+		url = c.request.URL.Path
 		if strings.Trim(url, "/") == "" {
 			return "", missing("QueueUrl")
 		}
@@ -69,10 +86,10 @@ func (c *call) queue(ctx context.Context, url string) (string, error) {
 		return "", errorf(invalidAddress, "The address %s is not valid for this endpoint.", shown(url))
 	}
 	telemetry.SetQueue(ctx, name)
-	if (account != "" && account != c.caller.Account) || !queueName.MatchString(name) {
+	if (account != "" && account != c.caller.Account) || !isQueueName(name) {
 		return "", errNoQueue
 	}
-	return name, nil
+	return strings.Clone(name), nil // the service keeps names, and this may be a part of the request
 }
 
 // splitQueueURL reads scheme://host/account/name, /account/name and a bare name.

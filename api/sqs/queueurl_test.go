@@ -3,6 +3,7 @@ package sqs
 import (
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -29,6 +30,20 @@ func TestSplitQueueURL(t *testing.T) {
 		account, name, ok := splitQueueURL(test.url)
 		if account != test.account || name != test.name || ok != test.ok {
 			t.Errorf("%s: got %q, %q, %v", test.url, account, name, ok)
+		}
+	}
+}
+
+func TestQueueNames(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 80)
+	for name, want := range map[string]bool{
+		"azAZ09_-": true, long: true, long[:75] + ".fifo": true, "a.fifo": true,
+		"": false, long + "x": false, long[:76] + ".fifo": false, ".fifo": false, "a.b": false, "a.fifo.fifo": false,
+		"a b": false, "a/b": false, "a:b": false, "a@b": false, "a[b": false, "a`b": false, "a{b": false, "ä": false, "a\n": false,
+	} {
+		if got := isQueueName(name); got != want {
+			t.Errorf("%q: got %v", name, got)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (c *call) receivedMessage(m service.Message, wantedSystem, wanted []string)
 	if len(wantedSystem) > 0 {
 		received.Attributes = c.systemAttributes(m, wantedSystem)
 	}
-	if len(wanted) > 0 {
+	if len(wanted) > 0 && len(m.Attributes) > 0 {
 		attributes := filterAttributes(m.Attributes, wanted)
 		received.MD5OfMessageAttributes = attributesMD5(attributes)
 		received.MessageAttributes = attributeValues(attributes)
@@ -100,40 +100,54 @@ func (c *call) receivedMessage(m service.Message, wantedSystem, wanted []string)
 	return received
 }
 
+// systemAttributeNames are the system attributes that a message can have.
+var systemAttributeNames = []string{
+	"SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
+	"MessageGroupId", "MessageDeduplicationId", "SequenceNumber", attributeTrace, "DeadLetterQueueSourceArn",
+}
+
 // systemAttributes returns the wanted ones of a message's system attributes.
 // Names that it does not have are passed over, as SQS does.
 func (c *call) systemAttributes(m service.Message, wanted []string) map[string]string {
-	all := map[string]string{
-		"SenderId":                         c.caller.Account,
-		"SentTimestamp":                    milliseconds(m.SentAt),
-		"ApproximateReceiveCount":          strconv.Itoa(m.ReceiveCount),
-		"ApproximateFirstReceiveTimestamp": milliseconds(m.FirstReceivedAt),
-	}
-	if m.GroupID != "" {
-		all["MessageGroupId"] = m.GroupID
-	}
-	if m.DeduplicationID != "" {
-		all["MessageDeduplicationId"] = m.DeduplicationID
-	}
-	if m.Sequence != 0 {
-		all["SequenceNumber"] = sequenceNumber(m.Sequence)
-	}
-	if m.TraceHeader != "" {
-		all[attributeTrace] = m.TraceHeader
-	}
-	if m.DeadLetterSource != "" {
-		all["DeadLetterQueueSourceArn"] = c.queueARN(m.DeadLetterSource)
-	}
 	if slices.Contains(wanted, attributeAll) {
-		return all
+		wanted = systemAttributeNames
 	}
 	attributes := make(map[string]string, len(wanted))
 	for _, name := range wanted {
-		if value, found := all[name]; found {
+		if value := c.systemAttribute(m, name); value != "" {
 			attributes[name] = value
 		}
 	}
 	return attributes
+}
+
+// systemAttribute returns the value of a message's system attribute, or "" if it has none.
+func (c *call) systemAttribute(m service.Message, name string) string {
+	switch name {
+	case "SenderId":
+		return c.caller.Account
+	case "SentTimestamp":
+		return milliseconds(m.SentAt)
+	case "ApproximateReceiveCount":
+		return strconv.Itoa(m.ReceiveCount)
+	case "ApproximateFirstReceiveTimestamp":
+		return milliseconds(m.FirstReceivedAt)
+	case "MessageGroupId":
+		return m.GroupID
+	case "MessageDeduplicationId":
+		return m.DeduplicationID
+	case attributeTrace:
+		return m.TraceHeader
+	case "SequenceNumber":
+		if m.Sequence != 0 {
+			return sequenceNumber(m.Sequence)
+		}
+	case "DeadLetterQueueSourceArn":
+		if m.DeadLetterSource != "" {
+			return c.queueARN(m.DeadLetterSource)
+		}
+	}
+	return ""
 }
 
 // sequenceNumber returns a number in Amazon's form, of which clients compare the texts.

@@ -45,7 +45,7 @@ func setRedrive(e *edit, value string) error {
 	if err != nil {
 		return err
 	}
-	if account != e.caller.Account || !queueName.MatchString(policy.Queue) {
+	if account != e.caller.Account || !isQueueName(policy.Queue) {
 		return invalidRedrive(value, "Dead letter target does not exist.")
 	}
 	if policy.Queue == e.queue {

@@ -70,9 +70,10 @@ func (c *call) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) 
 		return nil, err
 	}
 	out := new(sendMessageBatchOutput)
-	var messages []service.SendMessage
-	var entries []sendMessageBatchEntry // of the messages
-	for _, entry := range in.Entries {
+	messages := make([]service.SendMessage, 0, len(in.Entries))
+	entries := make([]*sendMessageBatchEntry, 0, len(in.Entries)) // of the messages
+	for i := range in.Entries {
+		entry := &in.Entries[i]
 		message, refused := c.parseMessage(entry.outgoing, service.IsFIFO(queue))
 		if refused != nil {
 			out.Failed = append(out.Failed, failed(*entry.Id, refused))
@@ -88,6 +89,7 @@ func (c *call) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) 
 	if err != nil {
 		return nil, err
 	}
+	out.Successful = make([]sentEntry, 0, len(results))
 	for i, result := range results {
 		if result.Err == nil {
 			out.Successful = append(out.Successful, sentEntry{*entries[i].Id, sentAnswer(result, entries[i].outgoing, messages[i])})

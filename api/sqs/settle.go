@@ -47,7 +47,7 @@ func (c *call) deleteMessageBatch(ctx context.Context, in *deleteMessageBatchInp
 	if err != nil {
 		return nil, err
 	}
-	out := new(settleBatchOutput)
+	out := newSettleBatchOutput(len(results))
 	for i, result := range results {
 		out.add(ctx, entries[i], deleteFailure(receipts[i], result))
 	}
@@ -101,9 +101,9 @@ func (c *call) changeMessageVisibilityBatch(ctx context.Context, in *changeMessa
 	if err != nil {
 		return nil, err
 	}
-	out := new(settleBatchOutput)
-	var extends []service.ExtendVisibility
-	var extended []string // the ids of their entries
+	out := newSettleBatchOutput(len(in.Entries))
+	extends := make([]service.ExtendVisibility, 0, len(in.Entries))
+	extended := make([]string, 0, len(in.Entries)) // the ids of their entries
 	for i, entry := range in.Entries {
 		if entry.ReceiptHandle == "" {
 			return nil, missingEntry(changeEntryType, i, "ReceiptHandle")
@@ -163,6 +163,12 @@ func checkVisibility(timeout int) error {
 		return invalidValue(timeout, "VisibilityTimeout", "Must be >= 0 and <= 43200, if provided.")
 	}
 	return nil
+}
+
+// newSettleBatchOutput returns an output with room for a batch's entries, nearly all of
+// which succeed.
+func newSettleBatchOutput(entries int) *settleBatchOutput {
+	return &settleBatchOutput{Successful: make([]doneEntry, 0, entries)}
 }
 
 // add tells how an entry has ended.

@@ -26,7 +26,7 @@ var xmlBuffers = sync.Pool{New: func() any { return new([]byte) }}
 func sendXML(w http.ResponseWriter, status int, write func([]byte) []byte) error {
 	buffer := xmlBuffers.Get().(*[]byte)
 	body := write((*buffer)[:0])
-	err := send(w, status, xmlType, body)
+	err := send(w, status, []string{xmlType}, body)
 	if cap(body) <= maxPooled {
 		*buffer = body
 		xmlBuffers.Put(buffer)
