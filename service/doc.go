@@ -40,7 +40,7 @@
 //     Changing the visibility keeps the lease.
 //   - Each effect is one row's change, made only where the lease still matches.
 //   - A caller that goes away while it receives leaves nothing locked: what was
-//     claimed for it is released, and its receive count undone.
+//     claimed for it, or handed to it, is released, and its receive count undone.
 //   - Who changes the messages of a FIFO queue's group holds the group's row, so inside a
 //     group the order of sequence numbers is that of commits.
 //   - Every change of a queue's number of messages is counted in the transaction
@@ -50,6 +50,11 @@
 //
 // Sends, deletions, extensions, releases and claims of all callers meet in the
 // engine ([tusq/service/engine]), which flushes whatever is pending in one
-// transaction. Waiting receivers sleep in [tusq/service/wake]. What keeps the
-// tables small runs in [tusq/service/maintain].
+// transaction. Waiting receivers sleep in [tusq/service/wake], and park their demands
+// where a flush finds them: what it stores for them is stored already claimed. What
+// keeps the tables small runs in [tusq/service/maintain].
+//
+// What a replica knows of a queue without asking is a hint, and something makes it right:
+// that nothing is visible (the check), where its claims begin (the sweep), its settings
+// (their age).
 package service
