@@ -36,10 +36,9 @@ func (m *middleware) admit(d dialect) func(http.Handler) http.Handler {
 					"The server holds as many bytes of requests as it may. Try again."))
 				return
 			}
-			body := &heldBody{
-				ReadCloser: http.MaxBytesReader(w, r.Body, d.maxBody),
-				budget:     m.budget,
-				reserved:   size,
+			body := &heldBody{ReadCloser: r.Body, budget: m.budget, reserved: size}
+			if r.ContentLength < 0 { // a known length bounds the body by itself
+				body.ReadCloser = http.MaxBytesReader(w, r.Body, d.maxBody)
 			}
 			defer body.release()
 			r.Body = body

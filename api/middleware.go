@@ -1,17 +1,17 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/google/uuid"
 
 	"tusq/internal/telemetry"
 	"tusq/service"
@@ -33,19 +33,20 @@ type middleware struct {
 	draining    <-chan struct{}
 	budget      *byteBudget
 	crossOrigin *http.CrossOriginProtection
+
+	answerTimeout time.Duration // see Options
 }
 
 func newMiddleware(o Options) *middleware {
-	limit := o.MaxBytesInFlight
-	if limit == 0 {
-		limit = DefaultMaxBytesInFlight
-	}
+	limit := cmp.Or(o.MaxBytesInFlight, DefaultMaxBytesInFlight)
 	return &middleware{
 		logger:      o.Logger,
 		metrics:     o.Metrics,
 		draining:    o.Service.Draining(),
 		budget:      &byteBudget{limit: limit, gauge: o.Metrics.BytesInFlight},
 		crossOrigin: http.NewCrossOriginProtection(),
+
+		answerTimeout: cmp.Or(o.AnswerTimeout, DefaultAnswerTimeout),
 	}
 }
 
@@ -54,28 +55,36 @@ func (m *middleware) enter(d dialect) chi.Middlewares {
 	return chi.Middlewares{m.recover(d), m.refuseCrossOrigin(d), m.admit(d)}
 }
 
-// observe gives every request its id, and counts and logs it once it is answered.
-func (m *middleware) observe(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		request := &telemetry.Request{
-			ID:      requestID(r),
-			Dialect: telemetry.DialectNone,
-			Action:  telemetry.ActionUnknown,
-		}
-		w.Header().Set("X-Request-Id", request.ID)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		answer := &answerWriter{ResponseWriter: w, draining: m.draining}
-		defer func() {
-			duration := time.Since(start)
-			m.metrics.Observe(request, answer.status, duration)
-			m.log(r, request, answer, duration)
-		}()
-		next.ServeHTTP(answer, r.WithContext(telemetry.WithRequest(r.Context(), request)))
-		if answer.status == 0 {
-			answer.WriteHeader(http.StatusOK)
-		}
-	})
+// entrance is the outermost handler, around all routes. It gives every request its
+// exchange, and counts and logs the request once it is answered.
+type entrance struct {
+	chi.Router
+	*middleware
+	routes sync.Pool // of *chi.Context
+}
+
+func newEntrance(router chi.Router, m *middleware) *entrance {
+	e := &entrance{Router: router, middleware: m}
+	e.routes.New = func() any { return chi.NewRouteContext() }
+	return e
+}
+
+// ServeHTTP serves one request.
+func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	route := e.routes.Get().(*chi.Context)
+	route.Reset()
+	route.Routes = e.Router
+	x := e.newExchange(w, r, route)
+	defer func() {
+		duration := time.Since(x.start)
+		e.metrics.Observe(&x.request, x.answer.status, duration)
+		e.log(r, &x.request, &x.answer, duration)
+	}()
+	e.Router.ServeHTTP(&x.answer, r.WithContext(x))
+	if x.answer.status == 0 {
+		x.answer.WriteHeader(http.StatusOK)
+	}
+	e.routes.Put(route)
 }
 
 // log writes a request's line: what is answered well only at debug level, so that
@@ -105,17 +114,6 @@ func (m *middleware) log(r *http.Request, request *telemetry.Request, answer *an
 		attributes = append(attributes, slog.Any("err", request.Err))
 	}
 	m.logger.LogAttrs(r.Context(), level, "request", attributes...)
-}
-
-// saneID is what a request id from outside must look like to be taken over.
-var saneID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
-
-// requestID returns the client's own request id if it is sane, or a new one.
-func requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Request-Id"); id != "" && saneID.MatchString(id) {
-		return id
-	}
-	return uuid.NewString()
 }
 
 // recover names the dialect, and answers a panic behind it with an internal error.
@@ -173,46 +171,4 @@ func (m *middleware) refuseCrossOrigin(d dialect) func(http.Handler) http.Handle
 			next.ServeHTTP(w, r)
 		})
 	}
-}
-
-// answerWriter is a ResponseWriter that remembers what was answered. While the service
-// drains, it asks clients to close their connections, so that they move on to
-// another replica without losing a request to a reset.
-type answerWriter struct {
-	http.ResponseWriter
-	draining <-chan struct{}
-	status   int // 0: nothing has been written
-	bytes    int64
-}
-
-// WriteHeader begins the answer.
-func (a *answerWriter) WriteHeader(status int) {
-	if a.status == 0 {
-		select {
-		case <-a.draining:
-			a.Header().Set("Connection", "close")
-		default:
-		}
-		a.status = status
-	}
-	a.ResponseWriter.WriteHeader(status)
-}
-
-// Write goes on with the answer, or begins it with 200.
-func (a *answerWriter) Write(p []byte) (int, error) {
-	if a.status == 0 {
-		a.WriteHeader(http.StatusOK)
-	}
-	n, err := a.ResponseWriter.Write(p)
-	a.bytes += int64(n)
-	return n, err
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (a *answerWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
-// begun tells whether some of the answer has been written.
-func begun(w http.ResponseWriter) bool {
-	a, ok := w.(*answerWriter)
-	return ok && a.status != 0
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -20,8 +21,11 @@ import (
 const (
 	MaxBodyREST             = 16 << 20
 	MaxBodySQS              = 8 << 20
-	DefaultMaxBytesInFlight = 256 << 20
+	DefaultMaxBytesInFlight = int64(256 << 20)
 )
+
+// DefaultAnswerTimeout is the least time that a client has to read an answer.
+const DefaultAnswerTimeout = 30 * time.Second
 
 // Options are what the router connects.
 type Options struct {
@@ -32,6 +36,10 @@ type Options struct {
 	SQS              http.Handler // Amazon SQS's dialect; may be an ErrorWriter
 	Console          http.Handler // serves /console and all below; may be an ErrorWriter
 	MaxBytesInFlight int64        // bytes of request bodies held at a time; 0: DefaultMaxBytesInFlight
+
+	// AnswerTimeout is how long a client may take to read an answer, or each 2 MiB of a
+	// longer one, until its connection is cut. 0: DefaultAnswerTimeout.
+	AnswerTimeout time.Duration
 }
 
 // ErrorWriter is a dialect's handler that has its own form for the errors that
@@ -51,7 +59,6 @@ func NewRouter(o Options) http.Handler {
 	toOps := dialect{name: "ops", maxBody: 0, writeError: rest.WriteError}
 
 	r := chi.NewRouter()
-	r.Use(m.observe)
 	r.NotFound(rest.NotFound)
 	r.MethodNotAllowed(rest.MethodNotAllowed)
 
@@ -82,7 +89,7 @@ func NewRouter(o Options) http.Handler {
 		r.Get("/docs", operation("docs", serveDocs))
 		r.Get("/docs/{asset}", operation("docs", serveDocsAsset))
 	})
-	return r
+	return newEntrance(r, m)
 }
 
 // errorWriter returns how errors are written for requests to handler.

@@ -31,19 +31,21 @@ type server struct {
 // setup serves; sqs and bytesInFlight may be nil and 0.
 func setup(t *testing.T, sqs http.Handler, bytesInFlight int64) *server {
 	t.Parallel()
-	if sqs == nil {
-		sqs = echo("sqs")
-	}
+	return serve(t, api.Options{SQS: sqs, MaxBytesInFlight: bytesInFlight})
+}
+
+// serve fills in the options that are not given.
+func serve(t *testing.T, o api.Options) *server {
+	t.Helper()
 	s := &server{t: t, svc: testservice.New(t), log: new(safeBuffer)}
-	s.router = api.NewRouter(api.Options{
-		Service:          s.svc,
-		Logger:           slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Metrics:          telemetry.New(),
-		Account:          testservice.Account,
-		SQS:              sqs,
-		Console:          echo("console"),
-		MaxBytesInFlight: bytesInFlight,
-	})
+	if o.SQS == nil {
+		o.SQS = echo("sqs")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	o.Service, o.Metrics, o.Account, o.Console = s.svc, telemetry.New(), testservice.Account, echo("console")
+	s.router = api.NewRouter(o)
 	listener := httptest.NewServer(s.router)
 	t.Cleanup(listener.Close)
 	s.url = listener.URL

@@ -12,16 +12,32 @@ import (
 
 type callerKey struct{}
 
+// Key is the key of a context's *service.Caller, for a context type that carries one
+// as a field. Others call WithCaller.
+var Key any = callerKey{}
+
 // WithCaller returns a context whose calls are made for caller.
 func WithCaller(ctx context.Context, caller service.Caller) context.Context {
-	return context.WithValue(ctx, callerKey{}, caller)
+	return context.WithValue(ctx, Key, &caller)
 }
 
 // Caller returns the caller that middleware has found, or the zero Caller, which
 // owns nothing, where none has.
 func Caller(ctx context.Context) service.Caller {
-	caller, _ := ctx.Value(callerKey{}).(service.Caller)
-	return caller
+	if caller, ok := ctx.Value(Key).(*service.Caller); ok {
+		return *caller
+	}
+	return service.Caller{}
+}
+
+// identify returns r as made for caller: itself, where its context has a place for
+// one, or else a copy.
+func identify(r *http.Request, caller service.Caller) *http.Request {
+	if place, ok := r.Context().Value(Key).(*service.Caller); ok {
+		*place = caller
+		return r
+	}
+	return r.WithContext(WithCaller(r.Context(), caller))
 }
 
 // Off is the middleware for authentication switched off: every request is made
@@ -30,7 +46,7 @@ func Off(account string) func(http.Handler) http.Handler {
 	caller := service.Caller{Account: account}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), caller)))
+			next.ServeHTTP(w, identify(r, caller))
 		})
 	}
 }

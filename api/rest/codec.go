@@ -2,7 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -118,30 +117,42 @@ func unsupportedMediaType(spoken ...string) error {
 // can be told to the client.
 var errUndelivered = errors.New("the answer was not delivered")
 
-// writeJSON answers with value and hands the whole answer to the connection. An
-// error in errUndelivered's chain means that the client did not get it.
+// The values of headers that many answers have. They are shared: nobody changes them.
+var (
+	headerJSON    = []string{typeJSON}
+	headerProblem = []string{typeProblem}
+	headerNoStore = []string{"no-store"}
+)
+
+// writeJSON answers with value.
 func writeJSON(w http.ResponseWriter, status int, value any) error {
-	return writeAs(w, typeJSON, status, value)
+	return writeAs(w, headerJSON, status, value)
 }
 
-func writeAs(w http.ResponseWriter, media string, status int, value any) error {
+// deliverJSON is writeJSON that hands the whole answer to the connection. An error in
+// errUndelivered's chain means that the client did not get it.
+func deliverJSON(w http.ResponseWriter, status int, value any) error {
+	if err := writeJSON(w, status, value); err != nil {
+		return err
+	}
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return fmt.Errorf("%w: %w", errUndelivered, err)
+	}
+	return nil
+}
+
+func writeAs(w http.ResponseWriter, media []string, status int, value any) error {
 	buffer := getBuffer()
 	defer putBuffer(buffer)
-	encoder := json.NewEncoder(buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
+	if err := encode(buffer, value); err != nil {
 		return err
 	}
 	header := w.Header()
-	header.Set("Content-Type", media)
-	header.Set("Content-Length", strconv.Itoa(buffer.Len()))
-	header.Set("Cache-Control", "no-store")
+	header["Content-Type"] = media
+	header["Content-Length"] = []string{strconv.Itoa(buffer.Len())}
+	header["Cache-Control"] = headerNoStore
 	w.WriteHeader(status)
-	_, err := w.Write(buffer.Bytes())
-	if err == nil {
-		err = http.NewResponseController(w).Flush()
-	}
-	if err != nil {
+	if _, err := w.Write(buffer.Bytes()); err != nil {
 		return fmt.Errorf("%w: %w", errUndelivered, err)
 	}
 	return nil

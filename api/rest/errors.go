@@ -95,7 +95,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		Field:     service.ErrorField(err),
 		RequestID: telemetry.RequestID(r.Context()),
 	}
-	_ = writeAs(w, typeProblem, status, problem) // a client that has gone misses only the problem
+	_ = writeAs(w, headerProblem, status, problem) // a client that has gone misses only the problem
 }
 
 // clientGone tells whether err only says that nobody waits for the answer.

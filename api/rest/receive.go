@@ -58,7 +58,7 @@ func (a api) receiveMessages(w http.ResponseWriter, r *http.Request) error {
 func (a api) deliver(w http.ResponseWriter, r *http.Request, messages []service.Message) error {
 	err := r.Context().Err()
 	if err == nil {
-		err = writeJSON(w, http.StatusOK, newReceivedMessages(messages))
+		err = deliverJSON(w, http.StatusOK, newReceivedMessages(messages))
 	}
 	if err == nil || len(messages) == 0 {
 		return nil

@@ -175,42 +175,58 @@ func (d *decoder) text() ([]byte, *decodeError) {
 	d.pos++
 	start := d.pos
 	var unescaped []byte // what comes before start; nil while there was no escape
-	for d.pos < len(d.data) {
-		switch c := d.data[d.pos]; {
-		case c == '"':
+	for {
+		d.pos += plain(d.data[d.pos:])
+		if d.pos == len(d.data) {
+			return nil, d.syntax("a string without end")
+		}
+		switch d.data[d.pos] {
+		case '"':
 			part := d.data[start:d.pos]
 			d.pos++
 			if unescaped == nil {
 				return part, nil
 			}
 			return append(unescaped, part...), nil
-		case c == '\\':
+		case '\\':
 			unescaped = append(unescaped, d.data[start:d.pos]...)
 			var err *decodeError
 			if unescaped, err = d.escape(unescaped); err != nil {
 				return nil, err
 			}
 			start = d.pos
-		case c < ' ':
-			return nil, d.syntax("a control character, which a string must escape,")
 		default:
-			d.pos++
+			return nil, d.syntax("a control character, which a string must escape,")
 		}
 	}
-	return nil, d.syntax("a string without end")
 }
 
-// escapes are the escapes of one character.
-var escapes = map[byte]byte{
-	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
+// unescape returns what a backslash and c stand for, or 0 where that is no escape of one
+// character.
+func unescape(c byte) byte {
+	switch c {
+	case '"', '\\', '/':
+		return c
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return 0
 }
 
 // escape reads an escape, at its backslash, and appends what it stands for.
 func (d *decoder) escape(text []byte) ([]byte, *decodeError) {
 	if d.pos+1 < len(d.data) {
-		if plain, ok := escapes[d.data[d.pos+1]]; ok {
+		if c := unescape(d.data[d.pos+1]); c != 0 {
 			d.pos += 2
-			return append(text, plain), nil
+			return append(text, c), nil
 		}
 	}
 	r, ok := d.unit()

@@ -109,6 +109,9 @@ func idempotencyKey(r *http.Request) (service.CallKey, error) {
 // noTextParams refuses the query parameters of another kind of send, which a JSON body
 // has as its fields.
 func noTextParams(r *http.Request) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
 	for _, name := range textParams {
 		if r.URL.Query().Has(name) {
 			return &service.Error{Code: service.CodeInvalidRequest, Field: name, Message: name + " belongs into the JSON body."}

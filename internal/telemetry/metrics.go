@@ -5,6 +5,7 @@ package telemetry
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,20 @@ type Metrics struct {
 	InFlight      *prometheus.GaugeVec     // requests being served, long polls included, by dialect
 	BytesInFlight prometheus.Gauge         // bytes of request bodies that are held
 	Overloaded    prometheus.Counter       // requests refused because too many bytes were held
+
+	mu     sync.RWMutex
+	series map[seriesKey]series // of Requests and Duration, so that their labels are looked up once
+}
+
+// seriesKey names what one kind of request is counted in.
+type seriesKey struct {
+	dialect, action string
+	class           int // of the status: 2 for 2xx
+}
+
+type series struct {
+	requests prometheus.Counter
+	duration prometheus.Observer
 }
 
 // durationBuckets reach from a coalesced commit to the longest wait of a receive.
@@ -40,6 +55,7 @@ func New() *Metrics {
 	factory := promauto.With(registry)
 	return &Metrics{
 		registry: registry,
+		series:   map[seriesKey]series{},
 		Requests: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "tusq_http_requests_total",
 			Help: "HTTP requests answered.",
@@ -79,7 +95,25 @@ func (m *Metrics) Handler() http.Handler {
 
 // Observe counts one answered request.
 func (m *Metrics) Observe(request *Request, status int, duration time.Duration) {
-	class := strconv.Itoa(status/100) + "xx"
-	m.Requests.WithLabelValues(request.Dialect, request.Action, class).Inc()
-	m.Duration.WithLabelValues(request.Dialect, request.Action).Observe(duration.Seconds())
+	s := m.seriesOf(seriesKey{request.Dialect, request.Action, status / 100})
+	s.requests.Inc()
+	s.duration.Observe(duration.Seconds())
+}
+
+// seriesOf returns the series of key, made at its first request.
+func (m *Metrics) seriesOf(key seriesKey) series {
+	m.mu.RLock()
+	s, known := m.series[key]
+	m.mu.RUnlock()
+	if known {
+		return s
+	}
+	s = series{
+		requests: m.Requests.WithLabelValues(key.dialect, key.action, strconv.Itoa(key.class)+"xx"),
+		duration: m.Duration.WithLabelValues(key.dialect, key.action),
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.series[key] = s
+	return s
 }

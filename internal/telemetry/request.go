@@ -28,14 +28,18 @@ type Request struct {
 
 type requestKey struct{}
 
+// RequestKey is the key of a context's *Request, for a context type that carries one
+// as a field. Others call WithRequest.
+var RequestKey any = requestKey{}
+
 // WithRequest returns a context that carries request.
 func WithRequest(ctx context.Context, request *Request) context.Context {
-	return context.WithValue(ctx, requestKey{}, request)
+	return context.WithValue(ctx, RequestKey, request)
 }
 
 // RequestFrom returns the context's request, or an empty one outside a request.
 func RequestFrom(ctx context.Context) *Request {
-	if request, ok := ctx.Value(requestKey{}).(*Request); ok {
+	if request, ok := ctx.Value(RequestKey).(*Request); ok {
 		return request
 	}
 	return &Request{Dialect: DialectNone, Action: ActionUnknown}
