@@ -3,142 +3,82 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
+	"io"
 	"time"
 
-	"tusq/client"
-)
-
-const (
-	benchWarmUp = time.Second            // before measuring: connections, plans, caches
-	benchDrain  = 30 * time.Second       // for deleting the queue at the end
-	benchShow   = 500 * time.Millisecond // between two updates of the progress
+	"tusq/cmd/tusq/bench"
 )
 
 // BenchCmd measures a server.
 type BenchCmd struct {
-	Queue       string        `placeholder:"NAME" help:"Queue to use. Default: a new one. A queue that was created is deleted at the end; in one that existed, messages remain."`
-	Workload    string        `enum:"send,lifecycle" default:"lifecycle" help:"send: all connections send. lifecycle: half of them send, half receive and delete."`
+	Workload    string        `enum:"send,lifecycle,latency,idle,noop" default:"lifecycle" help:"send: all connections send. lifecycle: half of them send, half receive and delete. latency: the same at a rate, to measure how long messages take. idle: all poll and nothing is sent. noop: post to a server that only answers, for comparison."`
 	Duration    time.Duration `default:"10s" help:"How long to measure."`
 	Messages    int64         `placeholder:"N" help:"Measure until so many messages were sent (or, in a life cycle, deleted), however long it takes."`
+	WarmUp      time.Duration `default:"1s" help:"How long to run before measuring."`
 	Connections int           `default:"64" help:"Connections, each with one call at a time."`
 	Batch       int           `default:"1" help:"Messages in one call."`
 	Size        int           `default:"256" help:"Bytes of a message's body."`
+	Rate        float64       `placeholder:"N" help:"Messages to send per second. Latencies then count from the moment at which a call should have begun. Default: as fast as answers come; of latency, 100."`
+	Backlog     int64         `placeholder:"N" help:"Messages to send before a life cycle begins; they wait in the queue until it ends."`
+
+	Queue  string `placeholder:"NAME" help:"Queue to use. Default: a new one. Queues that were created are deleted at the end; in those that existed, messages remain."`
+	Queues int    `default:"1" help:"Queues over which the load is spread."`
+	FIFO   bool   `name:"fifo" help:"Use FIFO queues, with a deduplication id for each message."`
+	Groups int    `default:"1000" help:"Message groups, with --fifo."`
+
+	SQS          string `name:"sqs" placeholder:"URL" help:"Measure this SQS endpoint instead of the REST API."`
+	ReceiveURL   string `name:"receive-url" placeholder:"URL" help:"Receive from this address, such as another replica's."`
+	AccessKey    string `env:"AWS_ACCESS_KEY_ID" placeholder:"ID" help:"Sign calls of --sqs with this key. Default: no signature."`
+	SecretKey    string `env:"AWS_SECRET_ACCESS_KEY" placeholder:"KEY" help:"The access key's secret."`
+	SessionToken string `env:"AWS_SESSION_TOKEN" placeholder:"TOKEN" help:"The access key's session."`
+	Region       string `env:"AWS_REGION" default:"us-east-1" help:"Region to sign for."`
+
+	ServerPID   []int  `name:"server-pid" placeholder:"PID" help:"Measure the CPU and the memory of this process and its descendants (Linux only)."`
+	DatabaseURL string `name:"database-url" placeholder:"URL" help:"Measure this PostgreSQL's transactions, fsyncs and WAL."`
 }
 
 // Help adds to the usage.
 func (cmd *BenchCmd) Help() string {
-	return `Measuring begins after a second of warm-up. Failed calls are counted, not repeated. In a life cycle the senders wait while many messages are unreceived, so that the rates are those of a steady state; a receive's latency includes its wait for a message.`
+	return `Failed calls are counted, not repeated. In a life cycle without --rate the senders wait while many messages are unreceived, so that the rates are those of a steady state; a receive's latency includes its wait for a message. Noop posts what send would to the --url itself.`
 }
 
 // Run measures and reports.
-func (cmd *BenchCmd) Run(ctx context.Context, g *Globals) (err error) {
-	if err := cmd.check(); err != nil {
+func (cmd *BenchCmd) Run(ctx context.Context, g *Globals) error {
+	report, err := bench.Run(ctx, cmd.options(g))
+	if err != nil && report.Calls == nil {
 		return err
 	}
-	c, err := g.client(adminRetry)
-	if err != nil {
-		return err
-	}
-	if cmd.Queue == "" {
-		cmd.Queue = fmt.Sprintf("bench-%08x", rand.Uint32())
-	}
-	_, created, err := c.CreateQueue(ctx, client.CreateQueue{Name: cmd.Queue})
-	if err != nil {
-		return err
-	}
-	if created {
-		defer func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), benchDrain)
-			defer cancel()
-			err = errors.Join(err, c.DeleteQueue(ctx, cmd.Queue))
-		}()
-	}
-	report, err := cmd.measure(ctx, g)
-	if err != nil {
-		return err
-	}
+	print := report.Print
 	if g.JSON {
-		err = g.printJSON(report)
-	} else {
-		err = report.print(g.Stdout)
+		print = func(io.Writer) error { return g.printJSON(report) }
 	}
-	if err == nil && report.idle() {
-		err = errors.New("no message went through")
-	}
-	return err
+	return errors.Join(print(g.Stdout), err)
 }
 
-func (cmd *BenchCmd) check() error {
-	least := 1
-	if cmd.Workload == "lifecycle" {
-		least = 2
+func (cmd *BenchCmd) options(g *Globals) bench.Options {
+	notes := &notes{out: g.Stderr}
+	return bench.Options{
+		Workload: cmd.Workload,
+		URL:      g.URL, SQS: cmd.SQS, ReceiveURL: cmd.ReceiveURL,
+		Signing: bench.Signing{
+			AccessKey: cmd.AccessKey, SecretKey: cmd.SecretKey, SessionToken: cmd.SessionToken, Region: cmd.Region,
+		},
+		Queue: cmd.Queue, Queues: cmd.Queues, FIFO: cmd.FIFO, Groups: cmd.Groups,
+		Connections: cmd.Connections, Batch: cmd.Batch, Size: cmd.Size, Backlog: cmd.Backlog, Rate: cmd.Rate,
+		WarmUp: cmd.WarmUp, Duration: cmd.Duration, Messages: cmd.Messages,
+		ServerPIDs: cmd.ServerPID, DatabaseURL: cmd.DatabaseURL,
+		Progress: benchProgress{notes}, Note: notes.printf,
 	}
-	switch {
-	case cmd.Connections < least:
-		return fmt.Errorf("--connections: at least %d for this workload", least)
-	case cmd.Batch < 1 || cmd.Batch > client.MaxBatch:
-		return fmt.Errorf("--batch: 1 to %d", client.MaxBatch)
-	case cmd.Size < 1 || cmd.Size > client.MaxMessage:
-		return fmt.Errorf("--size: 1 to %d", client.MaxMessage)
-	case cmd.Messages < 0 || cmd.Duration <= 0:
-		return errors.New("--messages and --duration must be positive")
-	}
-	return nil
 }
 
-// measure runs the load. When ctx ends early, the report is of what was measured.
-func (cmd *BenchCmd) measure(ctx context.Context, g *Globals) (benchReport, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	load := newBenchLoad(cmd)
-	if err := load.start(ctx, g); err != nil {
-		return benchReport{}, err
-	}
-	pause(ctx, benchWarmUp)
-	begin := time.Now()
-	for _, m := range load.meters() {
-		m.open()
-	}
-	cmd.wait(ctx, load, &notes{out: g.Stderr}, begin)
-	for _, m := range load.meters() {
-		m.close()
-	}
-	seconds := time.Since(begin).Seconds()
-	stop()
-	load.workers.Wait()
-	return newBenchReport(cmd, load, seconds), nil
-}
+// benchProgress shows a benchmark's progress on the standard error.
+type benchProgress struct{ notes *notes }
 
-// wait returns when enough was measured, and shows the progress until then.
-func (cmd *BenchCmd) wait(ctx context.Context, load *benchLoad, notes *notes, begin time.Time) {
-	goal, counted := int64(cmd.Duration/time.Millisecond), load.last()
-	var end <-chan time.Time
-	if cmd.Messages > 0 {
-		goal = cmd.Messages
-	} else {
-		end = time.After(cmd.Duration)
-	}
-	notes.startProgress(goal, false)
-	defer notes.done()
-	show := time.NewTicker(benchShow)
-	defer show.Stop()
-	for {
-		select {
-		case <-show.C:
-			at, messages := time.Since(begin), counted.count()
-			rate := float64(messages) / at.Seconds()
-			if cmd.Messages == 0 {
-				messages = at.Milliseconds()
-			}
-			notes.progress(min(messages, goal-1), fmt.Sprintf("%s %.0f/s", counted.name, rate))
-		case <-end:
-			return
-		case <-counted.reached:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
+// Begin fits bench.Progress.
+func (p benchProgress) Begin(total int64) { p.notes.startProgress(total, false) }
+
+// At fits bench.Progress.
+func (p benchProgress) At(done int64, text string) { p.notes.progress(done, text) }
+
+// End fits bench.Progress.
+func (p benchProgress) End() { p.notes.done() }
