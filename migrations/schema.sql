@@ -39,7 +39,7 @@ CREATE TABLE public.messages (
     seq bigint,
     deduplication_id text
 )
-WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='50000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='50000', autovacuum_vacuum_cost_delay='0');
+WITH (autovacuum_vacuum_threshold='5000', autovacuum_vacuum_insert_threshold='50000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='50000', autovacuum_vacuum_cost_delay='0', fillfactor='50', autovacuum_vacuum_scale_factor='0.1', autovacuum_vacuum_insert_scale_factor='0.1');
 
 CREATE TABLE public.once_keys (
     queue_id bigint NOT NULL,

@@ -112,14 +112,13 @@ RETURNING u.place, `+messageColumns("m"), queueID, a.ids, a.leases, a.visibleAt,
 	defer rows.Close()
 	claimed := make([]service.Claimed, len(a.ids))
 	found := 0
+	var place int
+	m := scanner(&place)
 	for rows.Next() {
-		var place int
-		c, err := scanMessage(rows, &place)
-		if err != nil {
+		if err := m.scan(rows); err != nil {
 			return nil, err
 		}
-		c.Message.State = service.StateInFlight
-		claimed[place-1] = c
+		claimed[place-1] = m.message(service.StateInFlight)
 		found++
 	}
 	if err := rows.Err(); err != nil {

@@ -47,6 +47,12 @@ func isConflict(refused *pgconn.PgError) bool {
 	return false
 }
 
+// isPlanGone: a statement that was prepared can be used no more.
+func isPlanGone(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (refused.Code == "0A000" || refused.Code == "26000")
+}
+
 // isUnavailable: the server cannot do it now.
 func isUnavailable(refused *pgconn.PgError) bool {
 	switch refused.Code {

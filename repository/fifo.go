@@ -39,7 +39,7 @@ INSERT INTO message_groups AS g (queue_id, group_id, ready_at, last_seq)
 SELECT q.id, t.group_id, tusq_now() + t.after * interval '1 microsecond', ` + nextSeq + `
 FROM queues q
 CROSS JOIN unnest($2::text[], $3::bigint[]) AS t (group_id, after)
-WHERE q.id = $1 AND q.deleted_at IS NULL
+WHERE q.id = $1 AND ` + alive + `
 ON CONFLICT (queue_id, group_id) DO UPDATE SET last_seq = greatest(g.last_seq + ` + seqStride + `, excluded.last_seq)`
 
 // headTurn is the turn of a group by its first message.
@@ -128,15 +128,15 @@ func settledGroups(w *service.QueueWork) []string {
 	return slices.Compact(groups)
 }
 
-func queueLockGroups(batch *pgx.Batch, w *service.QueueWork) {
+func queueLockGroups(b *batch, w *service.QueueWork) {
 	if l := workGroups(w); len(l.groups) > 0 {
-		batch.Queue(lockGroupsSQL, w.QueueID, l.groups, l.after)
+		b.queue(lockGroupsSQL, w.QueueID, l.groups, l.after)
 	}
 }
 
 // queueRefreshGroups looks at the groups that may have another first message, and at those
 // that were locked for a delayed message, which may turn out to be a duplicate.
-func queueRefreshGroups(batch *pgx.Batch, w *service.QueueWork) {
+func queueRefreshGroups(b *batch, w *service.QueueWork) {
 	groups := append(settledGroups(w), w.Joins...)
 	for _, m := range w.Sends {
 		if m.Delay > 0 {
@@ -145,7 +145,7 @@ func queueRefreshGroups(batch *pgx.Batch, w *service.QueueWork) {
 	}
 	slices.Sort(groups)
 	if groups = slices.Compact(groups); len(groups) > 0 {
-		batch.Queue(refreshGroupsSQL, w.QueueID, groups).
-			QueryRow(func(row pgx.Row) error { return row.Scan(&w.Freed) })
+		b.queue(refreshGroupsSQL, w.QueueID, groups).
+			row(func(row pgx.Row) error { return row.Scan(&w.Freed) })
 	}
 }

@@ -12,7 +12,7 @@ import (
 // above those of what the flush sends there, and is deduplicated by its own id.
 const buryFIFOSQL = `
 WITH target AS (
-	SELECT id FROM queues WHERE id = $2 AND deleted_at IS NULL
+	SELECT id FROM queues WHERE id = $2 AND ` + alive + `
 ), found AS MATERIALIZED (
 	SELECT m.ctid, m.queue_id, g.last_seq - ` + seqStride + ` / 2 + s.place AS new_seq
 	FROM unnest($4::uuid[], $5::bigint[], $6::int[], $7::text[]) AS s (id, lease, place, group_id)
@@ -44,7 +44,7 @@ SELECT id FROM dead`
 
 // queueBurials adds the moves to each dead-letter queue; there is one unless the queue's
 // policy has just been changed.
-func queueBurials(batch *pgx.Batch, w *service.QueueWork, lane int) {
+func queueBurials(b *batch, w *service.QueueWork, lane int) {
 	byTarget := map[int64][]*service.Burial{}
 	for _, b := range w.Burials {
 		byTarget[b.Target] = append(byTarget[b.Target], b)
@@ -56,7 +56,7 @@ func queueBurials(batch *pgx.Batch, w *service.QueueWork, lane int) {
 		for i, b := range burials {
 			ids[i], leases[i], places[i], groups[i], byID[b.ID] = pgUUID(b.ID), b.Lease, b.Place, b.GroupID, b
 		}
-		batch.Queue(buryFIFOSQL, w.QueueID, target, lane, ids, leases, places, groups).Query(func(rows pgx.Rows) error {
+		b.queue(buryFIFOSQL, w.QueueID, target, lane, ids, leases, places, groups).rows(func(rows pgx.Rows) error {
 			var id pgtype.UUID
 			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
 				byID[id.Bytes].Done = true

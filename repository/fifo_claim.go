@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"tusq/service"
 )
@@ -94,7 +95,7 @@ WITH came_back AS MATERIALIZED (` + readyGroups("1") + `
 	FROM placed p
 	WHERE m.ctid = p.ctid AND m.queue_id = p.queue_id AND p.open AND p.place <= $2
 		AND (p.place - 1) / $3 = (p.place - p.nth) / $3 AND p.up_to - p.bytes < $7
-		AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)
+		AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND ` + alive + `)
 	RETURNING p.place, p.up_to, ` + messageColumns("m") + `
 ), emptied AS (
 	DELETE FROM message_groups g
@@ -129,10 +130,10 @@ CROSS JOIN LATERAL (
 ) AS g`
 
 // queueClaimFIFO adds a claim. One in two begins with the groups that came back often.
-func queueClaimFIFO(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim) {
-	batch.Queue(claimFIFOSQL, w.QueueID, claim.Max, claim.PerCaller, claim.Visibility.Microseconds(), claim.Lease,
+func queueClaimFIFO(b *batch, w *service.QueueWork, claim *service.Claim) {
+	b.queue(claimFIFOSQL, w.QueueID, claim.Max, claim.PerCaller, claim.Visibility.Microseconds(), claim.Lease,
 		claim.Retention.Microseconds(), maxClaimBytes, rand.IntN(2) == 0, claim.Slack).
-		Query(func(rows pgx.Rows) error { return readClaimFIFO(rows, claim) })
+		rows(func(rows pgx.Rows) error { return readClaimFIFO(rows, claim) })
 }
 
 // readClaimFIFO reads what was claimed, in the order of the places. Without a message there
@@ -140,33 +141,20 @@ func queueClaimFIFO(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim
 func readClaimFIFO(rows pgx.Rows, claim *service.Claim) error {
 	claim.Messages = nil
 	var looked, bytes int64
+	var place, upTo pgtype.Int8
+	m := scanner(&looked, &place, &upTo)
 	for rows.Next() {
-		c, upTo, err := scanClaimFIFO(rows, &looked)
-		if err != nil {
+		if err := m.scan(rows); err != nil {
 			return err
 		}
-		if c == nil {
-			break
+		if !place.Valid {
+			break // nothing was claimed
 		}
-		bytes = max(bytes, upTo)
-		claim.Messages = append(claim.Messages, *c)
+		c := m.message(service.StateInFlight)
+		c.Place, bytes = int(place.Int64), max(bytes, upTo.Int64)
+		claim.Messages = append(claim.Messages, c)
 	}
 	slices.SortFunc(claim.Messages, func(a, b service.Claimed) int { return a.Place - b.Place })
 	claim.More = looked >= int64(claim.Max) || bytes >= maxClaimBytes
 	return rows.Err()
-}
-
-// scanClaimFIFO reads a row; nil: it has no message.
-func scanClaimFIFO(rows pgx.Rows, looked *int64) (*service.Claimed, int64, error) {
-	values := rows.RawValues()
-	if values[1] == nil {
-		nothing := make([]any, len(values))
-		nothing[0] = looked
-		return nil, 0, rows.Scan(nothing...)
-	}
-	var upTo int64
-	var place int
-	c, err := scanMessage(rows, looked, &place, &upTo)
-	c.Place, c.Message.State = place, service.StateInFlight
-	return &c, upTo, err
 }

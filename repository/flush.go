@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"tusq/service"
 )
 
 // Flush carries out all work in one transaction and fills in the answers.
-func (r *Repository) Flush(ctx context.Context, work []service.QueueWork) error {
-	return r.flush(ctx, work, false)
+func (r *Repository) Flush(ctx context.Context, work []service.QueueWork, executed func()) error {
+	return r.flush(ctx, work, executed, false)
 }
 
 // barrierSQL writes to the log, so that the commit waits for synchronous standbys even
@@ -21,12 +20,12 @@ func (r *Repository) Flush(ctx context.Context, work []service.QueueWork) error 
 const barrierSQL = `SELECT pg_logical_emit_message(true, 'tusq', '')`
 
 // Reflush is Flush for work whose commit is unknown.
-func (r *Repository) Reflush(ctx context.Context, work []service.QueueWork) error {
-	return r.flush(ctx, work, true)
+func (r *Repository) Reflush(ctx context.Context, work []service.QueueWork, executed func()) error {
+	return r.flush(ctx, work, executed, true)
 }
 
 // flush sends all statements; again: after a flush of the same work whose commit is unknown.
-func (r *Repository) flush(ctx context.Context, work []service.QueueWork, again bool) error {
+func (r *Repository) flush(ctx context.Context, work []service.QueueWork, executed func(), again bool) error {
 	conn, err := r.hot.Acquire(ctx)
 	if err != nil {
 		return r.classify("connect", err) // nothing was sent
@@ -35,26 +34,29 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, again 
 	server := conn.Conn().PgConn()
 	kept := server.CustomData()
 	lane, _ := kept[laneKey].(int)
-	batch := &pgx.Batch{}
+	b := &batch{}
 	for i := range work {
 		if work[i].FIFO {
-			queueLockGroups(batch, &work[i])
+			queueLockGroups(b, &work[i])
 		}
 	}
 	for i := range work { // before anything forgets a group that is still empty
-		queueBurials(batch, &work[i], lane)
+		queueBurials(b, &work[i], lane)
 	}
 	for i := range work {
-		queueWork(batch, &work[i], lane, again)
+		queueWork(b, &work[i], lane, again)
 	}
-	if batch.Len() == 0 {
+	if len(b.statements) == 0 {
 		return nil // every receiver has left
 	}
 	if again {
-		batch.Queue(barrierSQL)
+		b.queue(barrierSQL)
 	}
 	lost := &lostFlush{pid: server.PID(), application: r.hotName}
-	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+	if err := b.run(ctx, conn.Conn(), executed); err != nil {
+		if isPlanGone(err) {
+			_ = conn.Conn().Close(ctx)
+		}
 		return r.classifyFlush(err, lost)
 	}
 	if kept[unreplicated] != nil {
@@ -81,27 +83,27 @@ func (l *lostFlush) Unwrap() []error { return []error{service.ErrOutcomeUnknown,
 // queueWork adds one queue's statements in the order that QueueWork promises. The groups of
 // all FIFO queues of the flush are locked before, and burials done; what was settled or
 // buried is followed by a look at the groups' new state.
-func queueWork(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
+func queueWork(b *batch, w *service.QueueWork, lane int, again bool) {
 	if len(w.Deletes) > 0 {
-		queueDeletes(batch, w, lane)
+		queueDeletes(b, w, lane)
 	}
 	if len(w.Extends) > 0 {
-		queueExtends(batch, w)
+		queueExtends(b, w)
 	}
 	if len(w.Releases) > 0 {
-		queueReleases(batch, w)
+		queueReleases(b, w)
 	}
 	if len(w.Sends) > 0 {
-		queueSends(batch, w, lane, again)
+		queueSends(b, w, lane, again)
 	}
 	if w.FIFO {
-		queueRefreshGroups(batch, w)
+		queueRefreshGroups(b, w)
 	}
 	for _, claim := range w.Claims {
-		queueClaim(batch, w, claim, lane)
+		queueClaim(b, w, claim, lane)
 	}
 	if w.Look {
-		queueLook(batch, w)
+		queueLook(b, w)
 	}
 }
 

@@ -14,12 +14,14 @@ import (
 	"tusq/service"
 )
 
-func TestSendIsIdempotent(t *testing.T) {
+// TestRepeatedSendStoresTheRest repeats a send of which another flush in the same lane has
+// overwritten the id.
+func TestRepeatedSendStoresTheRest(t *testing.T) {
 	s := setup(t)
 	messages := s.send(3)
-	more := append(messages, outgoing(1)...)
-	if w := s.flush(service.QueueWork{Sends: more}); w.Gone {
-		t.Error("the queue is said to be gone")
+	work := []service.QueueWork{{QueueID: s.queue.ID, FlushID: 7, Sends: append(messages, outgoing(1)...)}}
+	if err := s.Reflush(s.ctx, work, nil); err != nil || work[0].Gone {
+		t.Errorf("repeat: %v, gone %v", err, work[0].Gone)
 	}
 	s.wantStats(service.Stats{Visible: 4})
 }
@@ -86,7 +88,7 @@ func TestOneBadItemIsToldFromTheConnection(t *testing.T) {
 	s.execute(`ALTER TABLE messages ADD CHECK (body <> 'poison')`)
 	bad := outgoing(2)
 	bad[1].Body = "poison"
-	err := s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Sends: bad}})
+	err := s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Sends: bad}}, nil)
 	if !errors.Is(err, service.ErrData) {
 		t.Errorf("got %v, want ErrData", err)
 	}
@@ -100,12 +102,12 @@ func TestKilledBackend(t *testing.T) {
 	for range 5 {
 		s.execute(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()`)
 		messages := outgoing(1)
-		err := s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Sends: messages}})
+		err := s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Sends: messages}}, nil)
 		for err != nil {
 			if !errors.Is(err, service.ErrOutcomeUnknown) && service.ErrorCode(err) != service.CodeUnavailable {
 				t.Fatalf("flush on a killed connection: %v", err)
 			}
-			err = s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Sends: messages}})
+			err = s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Sends: messages}}, nil)
 		}
 	}
 	s.wantStats(service.Stats{Visible: 6})

@@ -21,7 +21,7 @@ const channel = "tusq"
 // maxPayload is below PostgreSQL's limit of 8000 bytes.
 const maxPayload = 7900
 
-// Notify tells the other replicas. What it says is on disk already, so its own commits
+// Notify tells the other replicas of events or, without any, that this one is there. What it says is on disk already, so its own commits
 // need not be.
 func (r *Repository) Notify(ctx context.Context, events []service.Event) error {
 	for _, payload := range payloads(r.id, events) {
@@ -103,7 +103,7 @@ func decodePayload(payload string) (sender string, events []service.Event) {
 }
 
 // Listen hands on what other replicas notify, until ctx ends or the connection is lost.
-func (r *Repository) Listen(ctx context.Context, ready func(), receive func(service.Event)) error {
+func (r *Repository) Listen(ctx context.Context, ready, heard func(), receive func(service.Event)) error {
 	conn, err := pgx.ConnectConfig(ctx, r.cold.Config().ConnConfig)
 	if err != nil {
 		return r.classify("listen", err)
@@ -122,6 +122,7 @@ func (r *Repository) Listen(ctx context.Context, ready func(), receive func(serv
 		if sender == r.id {
 			continue
 		}
+		heard()
 		for _, e := range events {
 			receive(e)
 		}

@@ -28,12 +28,12 @@ SELECT (extract(epoch FROM least(
 		LIMIT 1
 	)) - tusq_now()) * 1000000)::bigint`
 
-func queueLook(batch *pgx.Batch, w *service.QueueWork) {
+func queueLook(b *batch, w *service.QueueWork) {
 	sql := lookSQL
 	if w.FIFO {
 		sql = lookFIFOSQL
 	}
-	batch.Queue(sql, w.QueueID).QueryRow(func(row pgx.Row) error {
+	b.queue(sql, w.QueueID).row(func(row pgx.Row) error {
 		var microseconds *int64
 		err := row.Scan(&microseconds)
 		w.HasNext = microseconds != nil
@@ -137,9 +137,9 @@ func (r *Repository) Sweep(ctx context.Context, floors map[int64]service.Floor) 
 	found := map[int64]service.Floor{}
 	rows, _ := r.jobs.Query(ctx, sweepSQL, ids, below[0], below[1])
 	var id int64
-	var fresh, returned *time.Time
+	var fresh, returned pgtype.Timestamptz
 	_, err := pgx.ForEachRow(rows, []any{&id, &fresh, &returned}, func() error {
-		found[id] = service.Floor{Fresh: valueOf(fresh), Returned: valueOf(returned)}
+		found[id] = service.Floor{Fresh: fresh.Time, Returned: returned.Time}
 		return nil
 	})
 	if err != nil {

@@ -34,7 +34,7 @@ INSERT INTO once_keys AS o (queue_id, key, message_id, fingerprint, expires_at)
 SELECT q.id, c.key, c.owner, c.fingerprint, tusq_now() + ` + interval + `
 FROM queues q
 CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c (key, owner, fingerprint)
-WHERE q.id = $1 AND q.deleted_at IS NULL` + holdKey
+WHERE q.id = $1 AND ` + alive + holdKey
 
 // takeKeysSQL takes the deduplication ids of a FIFO queue's messages, in the order of the
 // keys, and gives the messages their sequence numbers. Their groups are locked. The
@@ -70,12 +70,12 @@ CROSS JOIN LATERAL (
 ) AS o`
 
 // queueCalls takes the keys of the calls that a FIFO queue's messages came with.
-func queueCalls(batch *pgx.Batch, w *service.QueueWork) {
+func queueCalls(b *batch, w *service.QueueWork) {
 	if len(w.Calls) == 0 {
 		return
 	}
 	params := append([]any{w.QueueID}, callParams(w)...)
-	batch.Queue(takeCallsSQL, params...).Query(func(rows pgx.Rows) error {
+	b.queue(takeCallsSQL, params...).rows(func(rows pgx.Rows) error {
 		held, err := readHolders(rows)
 		answerCalls(w, held)
 		return err
@@ -104,7 +104,7 @@ func answerCalls(w *service.QueueWork, held map[service.Key]holder) {
 }
 
 // queueKeys takes the deduplication ids of a FIFO queue's messages.
-func queueKeys(batch *pgx.Batch, w *service.QueueWork) {
+func queueKeys(b *batch, w *service.QueueWork) {
 	sorted := make([]int, len(w.Sends))
 	for i := range sorted {
 		sorted[i] = i
@@ -128,9 +128,9 @@ func queueKeys(batch *pgx.Batch, w *service.QueueWork) {
 		}
 		return err
 	}
-	batch.Queue(takeKeysSQL, params...).Query(answer)
+	b.queue(takeKeysSQL, params...).rows(answer)
 	if len(w.Calls) > 0 {
-		batch.Queue(heldSQL, w.QueueID, keys).Query(answer)
+		b.queue(heldSQL, w.QueueID, keys).rows(answer)
 	}
 }
 

@@ -119,14 +119,13 @@ func (r *Repository) PeekMessages(ctx context.Context, queue service.Queue, peek
 func (r *Repository) peekPart(ctx context.Context, found []service.Claimed, sql string, params ...any) ([]service.Claimed, error) {
 	rows, _ := r.cold.Query(ctx, sql, params...)
 	defer rows.Close()
+	var future, returned bool
+	m := scanner(&future, &returned)
 	for rows.Next() {
-		var future, returned bool
-		c, err := scanMessage(rows, &future, &returned)
-		if err != nil {
+		if err := m.scan(rows); err != nil {
 			return nil, err
 		}
-		c.Message.State = state(future, returned)
-		found = append(found, c)
+		found = append(found, m.message(state(future, returned)))
 	}
 	return found, rows.Err()
 }

@@ -2,7 +2,6 @@ package repository
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,7 +62,7 @@ WITH fresh AS MATERIALIZED (
 		received_at = tusq_now()
 	FROM picked p
 	WHERE m.ctid = p.ctid AND m.queue_id = p.queue_id AND p.place <= $2 AND p.up_to - p.bytes < $7
-		AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL)
+		AND EXISTS (SELECT 1 FROM queues WHERE id = $1 AND ` + alive + `)
 	RETURNING p.place, p.up_to, ` + messageColumns("m") + `
 )
 SELECT f.*, c.*
@@ -77,20 +76,13 @@ FROM (
 ) AS f
 LEFT JOIN claimed c ON true`
 
-// messageColumns are what scanMessage reads of a message.
-func messageColumns(alias string) string {
-	columns := []string{"id", "lease", "body", "attributes", "group_id", "trace_header", "dead_letter_source",
-		"receive_count", "earlier_receives", "sent_at", "first_received_at", "visible_at", "seq", "deduplication_id"}
-	return alias + "." + strings.Join(columns, ", "+alias+".")
-}
-
 // burySQL moves what was just claimed too often to the dead-letter queue. The claim's
 // own rows are a point of the claim index: their leases end at the same moment. The
 // receive that failed is not counted, and the new queue's policy counts from zero.
 // A copy that is there already, of a send that was stored twice, is kept.
 const burySQL = `
 WITH target AS (
-	SELECT id FROM queues WHERE id = $2 AND deleted_at IS NULL
+	SELECT id FROM queues WHERE id = $2 AND ` + alive + `
 ), exhausted AS MATERIALIZED (
 	SELECT ctid, queue_id
 	FROM messages
@@ -131,55 +123,45 @@ const countMoved = `
 	ORDER BY queue_id
 	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages`
 
-func queueClaim(batch *pgx.Batch, w *service.QueueWork, claim *service.Claim, lane int) {
+func queueClaim(b *batch, w *service.QueueWork, claim *service.Claim, lane int) {
 	if w.FIFO {
-		queueClaimFIFO(batch, w, claim)
+		queueClaimFIFO(b, w, claim)
 		return
 	}
-	batch.Queue(claimSQL, w.QueueID, claim.Max, claim.Returned, claim.Visibility.Microseconds(), claim.Lease,
+	b.queue(claimSQL, w.QueueID, claim.Max, claim.Returned, claim.Visibility.Microseconds(), claim.Lease,
 		claim.Retention.Microseconds(), maxClaimBytes, floorParam(claim.From.Fresh), floorParam(claim.From.Returned)).
-		Query(func(rows pgx.Rows) error { return readClaim(rows, claim) })
+		rows(func(rows pgx.Rows) error { return readClaim(rows, claim) })
 	if dead := claim.DeadLetter; dead != nil && dead.QueueID != 0 && dead.QueueID != w.QueueID {
-		batch.Queue(burySQL, w.QueueID, dead.QueueID, lane, claim.Visibility.Microseconds(), claim.Lease,
+		b.queue(burySQL, w.QueueID, dead.QueueID, lane, claim.Visibility.Microseconds(), claim.Lease,
 			claim.Max, dead.MaxReceives).
-			Query(func(rows pgx.Rows) error { return readBuried(rows, claim) })
+			rows(func(rows pgx.Rows) error { return readBuried(rows, claim) })
 	}
 }
 
 // readClaim reads what was claimed, in the order of the rows' places.
 func readClaim(rows pgx.Rows, claim *service.Claim) error {
-	claim.Messages = make([]service.Claimed, claim.Max)
-	last, bytes := 0, int64(0)
+	claim.Messages = nil
+	var fresh, returned pgtype.Timestamptz
+	var place, upTo pgtype.Int8
+	var bytes int64
+	m := scanner(&claim.Now, &fresh, &returned, &place, &upTo)
 	for rows.Next() {
-		c, place, upTo, err := scanClaim(rows, claim)
-		if err != nil {
+		if err := m.scan(rows); err != nil {
 			return err
 		}
-		if place == 0 {
-			break
+		if !place.Valid {
+			break // nothing was claimed
 		}
-		c.Message.State = service.StateInFlight
-		claim.Messages[place-1] = c
-		last, bytes = max(last, place), max(bytes, upTo)
+		c := m.message(service.StateInFlight)
+		c.Place, bytes = int(place.Int64), max(bytes, upTo.Int64)
+		claim.Messages = append(claim.Messages, c)
 	}
-	// A place stays empty where a row was changed between the statement's snapshot and
-	// its lock: it was locked, and nothing more.
-	claim.Messages = slices.DeleteFunc(claim.Messages, func(c service.Claimed) bool { return c.Lease == 0 })
-	claim.More = last == claim.Max || bytes >= maxClaimBytes
+	claim.Floor = service.Floor{Fresh: fresh.Time, Returned: returned.Time}
+	slices.SortFunc(claim.Messages, func(a, b service.Claimed) int { return a.Place - b.Place })
+	if n := len(claim.Messages); n > 0 {
+		claim.More = claim.Messages[n-1].Place == claim.Max || bytes >= maxClaimBytes
+	}
 	return rows.Err()
-}
-
-// scanClaim reads a row; place 0: it has no message.
-func scanClaim(rows pgx.Rows, claim *service.Claim) (c service.Claimed, place int, upTo int64, err error) {
-	var fresh, returned *time.Time
-	first := []any{&claim.Now, &fresh, &returned}
-	if values := rows.RawValues(); values[len(first)] == nil {
-		err = rows.Scan(append(first, make([]any, len(values)-len(first))...)...)
-	} else {
-		c, err = scanMessage(rows, append(first, &place, &upTo)...)
-	}
-	claim.Floor = service.Floor{Fresh: valueOf(fresh), Returned: valueOf(returned)}
-	return c, place, upTo, err
 }
 
 // floorParam is a floor as a parameter: none is before all times.
@@ -209,30 +191,4 @@ func readBuried(rows pgx.Rows, claim *service.Claim) error {
 	}
 	claim.Messages, claim.Moved, claim.More = kept, len(buried), true
 	return nil
-}
-
-// scanMessage reads a row of: the given first columns, then messageColumns.
-func scanMessage(rows pgx.Rows, first ...any) (service.Claimed, error) {
-	var c service.Claimed
-	var id pgtype.UUID
-	var lease pgtype.Int8
-	var group, trace, source, deduplication *string
-	var seq *int64
-	var earlier int
-	var firstReceived *time.Time
-	m := &c.Message
-	err := rows.Scan(append(first, &id, &lease, &m.Body, &c.Attributes, &group, &trace, &source,
-		&m.ReceiveCount, &earlier, &m.SentAt, &firstReceived, &m.VisibleAt, &seq, &deduplication)...)
-	c.ID, c.Lease, c.Receives = id.Bytes, lease.Int64, m.ReceiveCount-earlier
-	m.GroupID, m.TraceHeader, m.DeadLetterSource = valueOf(group), valueOf(trace), valueOf(source)
-	m.DeduplicationID, m.Sequence, m.FirstReceivedAt = valueOf(deduplication), valueOf(seq), valueOf(firstReceived)
-	return c, err
-}
-
-// valueOf is a column's value; zero: it is NULL.
-func valueOf[T any](column *T) (value T) {
-	if column != nil {
-		value = *column
-	}
-	return value
 }

@@ -7,19 +7,23 @@ import (
 	"tusq/service"
 )
 
-// Sends store messages, unless their queue is gone. They block on nothing but a concurrent
-// send of the same ids, which only a repetition can be. Each has a form for a flush whose
-// commit is unknown; those that store some messages already claimed, for receivers that
-// wait, have none, because then nothing is handed off.
+// alive is the condition that a queue has not been deleted. In these words, because the planner
+// could read the index of all queues for "deleted_at IS NULL".
+const alive = `coalesce(deleted_at, 'infinity') = 'infinity'`
+
+// Sends store messages, unless their queue is gone. Their ids are new, so they block on nothing.
+// Each has a form for a flush whose commit is unknown, which passes over what is stored;
+// those that store some messages already claimed, for receivers that wait, have none,
+// because then nothing is handed off.
 const (
-	sendSQL       = `WITH` + sendHead + sendFrom + liveQueue + sendTail + isLive
-	resendSQL     = `WITH` + sendHead + sendFrom + liveQueue + notStored + sendTail + isLive
-	sendOnceSQL   = `WITH` + heldCalls + sendHead + sendOnceFrom + liveQueue + notRepeated + sendTail + isLiveHeld
-	resendOnceSQL = `WITH` + heldCalls + sendHead + sendOnceFrom + liveQueue + notRepeated + notStored + sendTail + isLiveHeld
-	handSQL       = `WITH` + handHead + handFrom + liveQueue + sendTail + isLive
-	handOnceSQL   = `WITH` + heldCalls + handHead + handOnceFrom + liveQueue + notRepeated + sendTail + isLiveHeld
-	sendFIFOSQL   = `WITH` + sendFIFOHead + liveQueue + sendTail + isLive
-	resendFIFOSQL = `WITH` + sendFIFOHead + liveQueue + notStored + sendTail + isLive
+	sendSQL       = `WITH` + sendHead + sendFrom + liveQueue + countAll + isLive
+	resendSQL     = `WITH` + sendHead + sendFrom + liveQueue + notStored + unlessStored + countSent + isLive
+	sendOnceSQL   = `WITH` + heldCalls + sendHead + sendOnceFrom + liveQueue + notRepeated + countSent + isLiveHeld
+	resendOnceSQL = `WITH` + heldCalls + sendHead + sendOnceFrom + liveQueue + notRepeated + notStored + unlessStored + countSent + isLiveHeld
+	handSQL       = `WITH` + handHead + handFrom + liveQueue + countAll + isLive
+	handOnceSQL   = `WITH` + heldCalls + handHead + handOnceFrom + liveQueue + notRepeated + countSent + isLiveHeld
+	sendFIFOSQL   = `WITH` + sendFIFOHead + liveQueue + countSent + isLive
+	resendFIFOSQL = `WITH` + sendFIFOHead + liveQueue + notStored + unlessStored + countSent + isLive
 )
 
 const sendHead = `
@@ -65,7 +69,7 @@ held AS (
 	SELECT q.id, c.key, c.owner, c.fingerprint, tusq_now() + ` + interval + `
 	FROM queues q
 	CROSS JOIN unnest($11::uuid[], $12::uuid[], $13::uuid[]) AS c (key, owner, fingerprint)
-	WHERE q.id = $1 AND q.deleted_at IS NULL` + holdKey + `, repeats
+	WHERE q.id = $1 AND ` + alive + holdKey + `, repeats
 ), repeated AS MATERIALIZED (
 	SELECT h.key
 	FROM held h
@@ -91,7 +95,7 @@ sent AS (
 	) AS o`
 
 const liveQueue = `
-	WHERE q.id = $1 AND q.deleted_at IS NULL`
+	WHERE q.id = $1 AND ` + alive
 
 // notRepeated: the message's call, if it has a key, is the one that is carried out.
 const notRepeated = `
@@ -103,34 +107,47 @@ const notRepeated = `
 const notStored = `
 		AND NOT EXISTS (SELECT 1 FROM queue_counters WHERE queue_id = $1 AND flush_id = $3)`
 
-const sendTail = `
-	ON CONFLICT (queue_id, id) DO NOTHING
+// unlessStored passes over messages that are there.
+const unlessStored = `
+	ON CONFLICT (queue_id, id) DO NOTHING`
+
+// countSent counts what was stored.
+const countSent = `
 	RETURNING 1
 ), counted AS (
 	INSERT INTO queue_counters AS c (queue_id, lane, messages, flush_id)
-	SELECT $1, $2, count(*), $3 FROM sent HAVING count(*) > 0
-	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages, flush_id = excluded.flush_id
+	SELECT $1, $2, count(*), $3 FROM sent HAVING count(*) > 0` + addToLane + `
 )`
+
+// countAll counts all messages, without having each reported, where all are stored or none.
+const countAll = `
+), counted AS (
+	INSERT INTO queue_counters AS c (queue_id, lane, messages, flush_id)
+	SELECT $1, $2, cardinality($4::uuid[]), $3 FROM queues WHERE id = $1 AND ` + alive + addToLane + `
+)`
+
+const addToLane = `
+	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages, flush_id = excluded.flush_id`
 
 // isLive tells whether the queue exists, and the time of the sends.
 const isLive = `
-SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL), tusq_now()`
+SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND ` + alive + `), tusq_now()`
 
 // isLiveHeld also tells who holds the keys that were held before.
 const isLiveHeld = `
-SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND deleted_at IS NULL), tusq_now(), h.key, h.message_id, h.fingerprint
+SELECT EXISTS (SELECT 1 FROM queues WHERE id = $1 AND ` + alive + `), tusq_now(), h.key, h.message_id, h.fingerprint
 FROM (VALUES (1)) AS one
 LEFT JOIN held h ON h.repeats > 0`
 
 // queueSends adds a queue's sends; again: after a flush whose commit is unknown.
-func queueSends(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
+func queueSends(b *batch, w *service.QueueWork, lane int, again bool) {
 	params := sendParams(w, lane)
 	hand := len(w.Handoffs) > 0
 	switch {
 	case w.FIFO:
-		queueCalls(batch, w)
-		queueKeys(batch, w)
-		queueSend(batch, w, choose(again, resendFIFOSQL, sendFIFOSQL), append(params, keyParams(w)...))
+		queueCalls(b, w)
+		queueKeys(b, w)
+		queueSend(b, w, choose(again, resendFIFOSQL, sendFIFOSQL), append(params, keyParams(w)...))
 	case len(w.Calls) > 0:
 		calls, _ := ownersOf(w.Sends)
 		params = append(append(params, calls), callParams(w)...)
@@ -138,11 +155,11 @@ func queueSends(batch *pgx.Batch, w *service.QueueWork, lane int, again bool) {
 		if hand {
 			sql, params = handOnceSQL, append(params, handoffLeases(w))
 		}
-		batch.Queue(sql, params...).Query(func(rows pgx.Rows) error { return readSentOnce(rows, w) })
+		b.queue(sql, params...).rows(func(rows pgx.Rows) error { return readSentOnce(rows, w) })
 	case hand:
-		queueSend(batch, w, handSQL, append(params, handoffLeases(w)))
+		queueSend(b, w, handSQL, append(params, handoffLeases(w)))
 	default:
-		queueSend(batch, w, choose(again, resendSQL, sendSQL), params)
+		queueSend(b, w, choose(again, resendSQL, sendSQL), params)
 	}
 }
 
@@ -164,8 +181,8 @@ func choose(again bool, resend, send string) string {
 	return send
 }
 
-func queueSend(batch *pgx.Batch, w *service.QueueWork, sql string, params []any) {
-	batch.Queue(sql, params...).QueryRow(func(row pgx.Row) error {
+func queueSend(b *batch, w *service.QueueWork, sql string, params []any) {
+	b.queue(sql, params...).row(func(row pgx.Row) error {
 		var live bool
 		err := row.Scan(&live, &w.SentAt)
 		w.Gone = !live

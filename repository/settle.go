@@ -108,22 +108,22 @@ FROM found f
 WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
 RETURNING m.id, f.lease`
 
-func queueDeletes(batch *pgx.Batch, w *service.QueueWork, lane int) {
+func queueDeletes(b *batch, w *service.QueueWork, lane int) {
 	sql := deleteSQL
 	if w.FIFO {
 		sql = deleteFIFOSQL
 	}
 	ids, leases, index := settlementArrays(w.Deletes)
-	batch.Queue(sql, w.QueueID, lane, ids, leases).Query(index.read)
+	b.queue(sql, w.QueueID, lane, ids, leases).rows(index.read)
 }
 
-func queueReleases(batch *pgx.Batch, w *service.QueueWork) {
+func queueReleases(b *batch, w *service.QueueWork) {
 	ids, leases, index := settlementArrays(w.Releases)
-	batch.Queue(releaseSQL, w.QueueID, ids, leases).Query(index.read)
+	b.queue(releaseSQL, w.QueueID, ids, leases).rows(index.read)
 }
 
 // queueExtends extends each lease once: of several extends in one flush the last counts.
-func queueExtends(batch *pgx.Batch, w *service.QueueWork) {
+func queueExtends(b *batch, w *service.QueueWork) {
 	ids, leases, index := settlementArrays(w.Extends)
 	timeouts := make(int8Array, len(ids))
 	for i := range ids {
@@ -133,7 +133,7 @@ func queueExtends(batch *pgx.Batch, w *service.QueueWork) {
 	if w.FIFO {
 		sql = extendFIFOSQL
 	}
-	batch.Queue(sql, w.QueueID, ids, leases, timeouts).Query(index.readExtended)
+	b.queue(sql, w.QueueID, ids, leases, timeouts).rows(index.readExtended)
 }
 
 // settlementIndex finds the settlements of a lease, several calls' perhaps: they are in the

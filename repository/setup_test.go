@@ -68,7 +68,7 @@ func (s *store) flush(w service.QueueWork) service.QueueWork {
 	s.t.Helper()
 	w.QueueID = s.queue.ID
 	work := []service.QueueWork{w}
-	if err := s.Flush(s.ctx, work); err != nil {
+	if err := s.Flush(s.ctx, work, nil); err != nil {
 		s.t.Fatalf("flush: %v", err)
 	}
 	return work[0]

@@ -13,9 +13,11 @@ const (
 	revokeTimeout = 5 * time.Second // to undo claims whose commit is unknown
 )
 
-// flush carries out ops in one transaction, again where that is safe and may help.
-func (s *Service) flush(ctx context.Context, ops []*op) error {
+// flush carries out ops in one transaction, again where that is safe and may help. It calls
+// next when nothing is left but the commit, if that is slow.
+func (s *Service) flush(ctx context.Context, ops []*op, next func()) error {
 	do, id, again := s.store.Flush, rand.Int64(), false
+	began := time.Now() // of the first attempt: it may be the one that was committed
 	for attempt := 1; ; attempt++ {
 		work := plan(ops, id)
 		s.setFloors(work)
@@ -23,23 +25,24 @@ func (s *Service) flush(ctx context.Context, ops []*op) error {
 		if !again { // of what may be stored already, somebody may have been told
 			handoffs = s.parking.handOff(work)
 		}
-		began := time.Now()
-		err := do(ctx, work)
+		timing := s.pace.begin(next)
+		err := do(ctx, work, timing.onExecuted())
 		if err == nil {
+			timing.end()
 			s.fanOut(work, ops, began)
 			s.parking.complete(handoffs)
 			return nil
 		}
 		s.parking.undo(handoffs)
-		if errors.Is(err, ErrOutcomeUnknown) {
+		unknown := errors.Is(err, ErrOutcomeUnknown)
+		if unknown {
 			do, again = s.store.Reflush, true
 			if revokeErr := s.revoke(work, err); revokeErr != nil {
-				return revokeErr
+				err, unknown = revokeErr, false
 			}
-		} else if !errors.Is(err, ErrConflict) {
-			return err
 		}
-		if attempt == flushAttempts {
+		s.distrustFloors(work)
+		if attempt == flushAttempts || !unknown && !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}
@@ -52,6 +55,16 @@ func (s *Service) setFloors(work []QueueWork) {
 			if !work[i].FIFO {
 				claim.From = s.floors.of(work[i].QueueID)
 			}
+		}
+	}
+}
+
+// distrustFloors has all replicas begin at the beginning in the queues from which a flush that
+// failed has claimed: while its messages were locked, other claims passed over them.
+func (s *Service) distrustFloors(work []QueueWork) {
+	for i := range work {
+		if w := &work[i]; !w.FIFO && len(w.Claims) > 0 {
+			s.announce(Event{QueueID: w.QueueID, Changed: true})
 		}
 	}
 }

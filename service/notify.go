@@ -6,6 +6,13 @@ import (
 	"time"
 )
 
+// Replicas tell each other that they are there. One that is alone notifies nobody: at a
+// notification every few milliseconds that would be a share of its work.
+const (
+	presenceInterval = 10 * time.Second
+	presenceAge      = 3 * presenceInterval // after which a replica that is not heard of has gone
+)
+
 // notifier gathers events for the other replicas. NOTIFY takes a lock of the whole
 // cluster at commit, so it is never part of a flush: it goes out beside the flushes,
 // many queues in one, and not more often than every notifyInterval.
@@ -71,8 +78,8 @@ func (s *Service) runNotifier(ctx context.Context) error {
 			return nil
 		case <-s.notifier.added:
 		}
-		if err := s.store.Notify(ctx, s.notifier.take()); err != nil && ctx.Err() == nil {
-			s.log.Warn("other replicas were not notified", "err", err)
+		if events := s.notifier.take(); !s.isAlone() {
+			s.notify(ctx, events)
 		}
 		select {
 		case <-ctx.Done():
@@ -80,4 +87,33 @@ func (s *Service) runNotifier(ctx context.Context) error {
 		case <-pause.C:
 		}
 	}
+}
+
+// notify tells the other replicas of events or, without any, that this one is there.
+func (s *Service) notify(ctx context.Context, events []Event) {
+	if err := s.store.Notify(ctx, events); err != nil && ctx.Err() == nil {
+		s.log.Warn("other replicas were not notified", "err", err)
+	}
+}
+
+// runPresence says that this replica is there until ctx ends.
+func (s *Service) runPresence(ctx context.Context) error {
+	ticker := time.NewTicker(presenceInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			s.notify(ctx, nil)
+		}
+	}
+}
+
+// hear notes that there are other replicas.
+func (s *Service) hear() { s.heard.Store(time.Now().UnixNano()) }
+
+// isAlone tells whether other replicas would have been heard of, and were not.
+func (s *Service) isAlone() bool {
+	return s.hearing.Load() && time.Since(time.Unix(0, s.heard.Load())) > presenceAge
 }

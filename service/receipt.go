@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
+	"sync"
 )
 
 // A receipt is version | queue incarnation | message id | lease | group id | MAC in
@@ -26,7 +28,11 @@ type receipt struct {
 }
 
 // sealer makes and opens receipts with the deployment's key.
-type sealer struct{ key []byte }
+type sealer struct{ macs *sync.Pool } // of hash.Hash: to prepare one for the key takes longer than to use it
+
+func newSealer(key []byte) sealer {
+	return sealer{macs: &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
 
 func (s sealer) seal(r receipt) string {
 	raw := make([]byte, receiptBody, receiptBody+len(r.groupID)+sha256.Size)
@@ -35,7 +41,8 @@ func (s sealer) seal(r receipt) string {
 	copy(raw[9:], r.id[:])
 	binary.BigEndian.PutUint64(raw[25:], uint64(r.lease))
 	raw = append(raw, r.groupID...)
-	return base64.RawURLEncoding.EncodeToString(append(raw, s.mac(raw)...))
+	mac := s.mac(raw)
+	return base64.RawURLEncoding.EncodeToString(append(raw, mac[:receiptMAC]...))
 }
 
 // open returns what a receipt of this deployment says, or an Error with CodeReceiptInvalid.
@@ -45,7 +52,7 @@ func (s sealer) open(text string) (receipt, error) {
 		return receipt{}, errReceiptInvalid()
 	}
 	body, mac := raw[:len(raw)-receiptMAC], raw[len(raw)-receiptMAC:]
-	if !hmac.Equal(s.mac(body), mac) {
+	if right := s.mac(body); !hmac.Equal(right[:receiptMAC], mac) {
 		return receipt{}, errReceiptInvalid()
 	}
 	return receipt{
@@ -56,10 +63,13 @@ func (s sealer) open(text string) (receipt, error) {
 	}, nil
 }
 
-func (s sealer) mac(body []byte) []byte {
-	h := hmac.New(sha256.New, s.key)
+func (s sealer) mac(body []byte) (mac [sha256.Size]byte) {
+	h := s.macs.Get().(hash.Hash)
+	defer s.macs.Put(h)
+	h.Reset()
 	h.Write(body)
-	return h.Sum(nil)[:receiptMAC]
+	h.Sum(mac[:0])
+	return mac
 }
 
 func errReceiptInvalid() *Error {

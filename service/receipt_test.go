@@ -8,7 +8,7 @@ import (
 
 // FuzzReceipts opens anything: what opens was sealed, byte for byte, by the same key.
 func FuzzReceipts(f *testing.F) {
-	s, other := sealer{key: []byte("a key")}, sealer{key: []byte("another key")}
+	s, other := newSealer([]byte("a key")), newSealer([]byte("another key"))
 	sealed := []receipt{{}, {queueID: 1, id: MessageID{7}, lease: -1}, {queueID: 1 << 62, lease: 9, groupID: strings.Repeat("g", MaxGroupID)}}
 	for _, r := range sealed {
 		f.Add(s.seal(r))
@@ -35,7 +35,7 @@ func FuzzReceipts(f *testing.F) {
 }
 
 func TestReceiptsRoundTrip(t *testing.T) {
-	s := sealer{key: []byte("a key")}
+	s := newSealer([]byte("a key"))
 	for _, group := range []string{"", "customer-7", strings.Repeat("~", MaxGroupID)} {
 		want := receipt{queueID: 42, id: MessageID{1, 2, 3}, lease: 1 << 60, groupID: group}
 		text := s.seal(want)

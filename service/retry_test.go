@@ -27,15 +27,16 @@ type faulty struct {
 	handoffs atomic.Int32 // messages that were to be stored already claimed
 }
 
-func (f *faulty) Flush(ctx context.Context, work []service.QueueWork) error {
-	return f.fail(ctx, work, f.Repository.Flush)
+func (f *faulty) Flush(ctx context.Context, work []service.QueueWork, executed func()) error {
+	return f.fail(ctx, work, executed, f.Repository.Flush)
 }
 
-func (f *faulty) Reflush(ctx context.Context, work []service.QueueWork) error {
-	return f.fail(ctx, work, f.Repository.Reflush)
+func (f *faulty) Reflush(ctx context.Context, work []service.QueueWork, executed func()) error {
+	return f.fail(ctx, work, executed, f.Repository.Reflush)
 }
 
-func (f *faulty) fail(ctx context.Context, work []service.QueueWork, flush func(context.Context, []service.QueueWork) error) error {
+func (f *faulty) fail(ctx context.Context, work []service.QueueWork, executed func(),
+	flush func(context.Context, []service.QueueWork, func()) error) error {
 	for _, w := range work {
 		f.claims.Add(int32(len(w.Claims)))
 		for _, h := range w.Handoffs {
@@ -43,10 +44,10 @@ func (f *faulty) fail(ctx context.Context, work []service.QueueWork, flush func(
 		}
 	}
 	if f.faults.Add(-1) < 0 {
-		return flush(ctx, work)
+		return flush(ctx, work, executed)
 	}
 	if f.commits {
-		if err := flush(ctx, work); err != nil {
+		if err := flush(ctx, work, executed); err != nil {
 			return err
 		}
 		if f.between != nil {

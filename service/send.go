@@ -46,14 +46,18 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 	}
 	sent = make([]Sent, len(send.Messages))
 	ops := make([]*op, 0, len(send.Messages))
+	made := make([]struct {
+		op  op
+		out Outgoing
+	}, len(send.Messages))
 	for i := range send.Messages {
-		out, err := send.Messages[i].outgoing(q.Settings)
-		if err != nil {
-			sent[i].Err = err
+		m := &made[i]
+		if sent[i].Err = send.Messages[i].outgoing(q.Settings, &m.out); sent[i].Err != nil {
 			continue
 		}
-		out.ID, out.StoredID = ids[i], ids[i]
-		ops = append(ops, &op{kind: opSend, queue: q, send: out, place: i})
+		m.out.ID, m.out.StoredID = ids[i], ids[i]
+		m.op = op{kind: opSend, queue: q, send: &m.out, place: i}
+		ops = append(ops, &m.op)
 	}
 	if len(ops) == 0 {
 		return sent, false, nil
@@ -108,12 +112,12 @@ func validBatch(items int, messages []SendMessage) error {
 	return nil
 }
 
-// outgoing checks a message and makes it ready to be stored.
-func (m *SendMessage) outgoing(settings Settings) (*Outgoing, error) {
+// outgoing checks a message and makes it ready to be stored, as out.
+func (m *SendMessage) outgoing(settings Settings, out *Outgoing) error {
 	if err := m.valid(settings); err != nil {
-		return nil, err
+		return err
 	}
-	out := &Outgoing{Body: m.Body, Delay: settings.Delay, GroupID: m.GroupID, TraceHeader: m.TraceHeader}
+	*out = Outgoing{Body: m.Body, Delay: settings.Delay, GroupID: m.GroupID, TraceHeader: m.TraceHeader}
 	if settings.FIFO {
 		out.deduplicate(m.DeduplicationID, settings.DeduplicationScope)
 	} else if m.Delay != nil {
@@ -122,11 +126,11 @@ func (m *SendMessage) outgoing(settings Settings) (*Outgoing, error) {
 	if len(m.Attributes) > 0 {
 		attributes, err := json.Marshal(m.Attributes)
 		if err != nil {
-			return nil, fmt.Errorf("encode attributes: %w", err)
+			return fmt.Errorf("encode attributes: %w", err)
 		}
 		out.Attributes = attributes
 	}
-	return out, nil
+	return nil
 }
 
 // failure is an op's error as its caller may be told. The database's refusal of a

@@ -22,6 +22,7 @@ const (
 	maxFlushBytes   = 8 << 20          // of one flush
 	maxFlushOps     = 2000             // of one flush
 	flushTimeout    = 10 * time.Second // of one flush
+	mergedLoops     = 2                // flushes at a time: one that waits for its commit, and the next
 	aloneLoops      = 16               // transactions at a time where nothing is merged
 )
 
@@ -57,7 +58,9 @@ type Service struct {
 	hub      *wake.Hub
 	parking  *parking
 	floors   floors
-	hearing  atomic.Bool // other replicas are listened to at this moment
+	pace     pace
+	hearing  atomic.Bool  // other replicas are listened to at this moment
+	heard    atomic.Int64 // when another replica was last heard of, in Unix nanoseconds
 	notifier *notifier
 	redrive  chan struct{} // wakes runRedrives
 	check    time.Duration
@@ -80,7 +83,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 	s := &Service{
 		store:     store,
 		log:       opts.Logger,
-		receipts:  sealer{key: key},
+		receipts:  newSealer(key),
 		queues:    newQueueCache(store),
 		calls:     openCalls{keys: map[openCall]bool{}},
 		inFlight:  inFlightCounts{queues: map[int64]*inFlightCount{}},
@@ -107,7 +110,7 @@ func (s *Service) engineOptions(alone bool) engine.Options[*op] {
 		MaxWeight:    maxFlushBytes,
 		MaxOps:       maxFlushOps,
 		FlushTimeout: flushTimeout,
-		Loops:        1,
+		Loops:        mergedLoops,
 	}
 	if alone {
 		opts.Alone, opts.Loops = true, aloneLoops
@@ -124,6 +127,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.runSweeps(ctx) })
 	group.Go(func() error { return s.runNotifier(ctx) })
 	group.Go(func() error { return s.runListener(ctx) })
+	group.Go(func() error { return s.runPresence(ctx) })
 	group.Go(func() error { return s.runRedrives(ctx) })
 	group.Go(func() error {
 		return maintain.Run(ctx, s.log, []maintain.Job{
@@ -165,7 +169,7 @@ func (s *Service) Ready(ctx context.Context) error {
 // runListener wakes local waiters for what other replicas notify.
 func (s *Service) runListener(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := s.store.Listen(ctx, s.resync, s.receiveEvent)
+		err := s.store.Listen(ctx, func() { s.resync(ctx) }, s.hear, s.receiveEvent)
 		s.hearing.Store(false)
 		if ctx.Err() != nil {
 			break
@@ -180,8 +184,10 @@ func (s *Service) runListener(ctx context.Context) error {
 }
 
 // resync makes up for events that were missed while nobody listened.
-func (s *Service) resync() {
+func (s *Service) resync(ctx context.Context) {
+	s.hear() // there may be others
 	s.hearing.Store(true)
+	s.notify(ctx, nil)
 	s.queues.forgetAll()
 	s.hub.WakeAll()
 	s.listenOnce.Do(func() { close(s.listening) })

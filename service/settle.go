@@ -58,14 +58,20 @@ func (s *Service) settle(ctx context.Context, caller Caller, queue string, kind 
 		}
 	}
 	ops := make([]*op, 0, len(items))
+	made := make([]struct {
+		op     op
+		settle Settlement
+	}, len(items))
 	for i, r := range receipts {
 		switch {
 		case answers[i] != nil:
 		case r.queueID != q.ID:
 			answers[i] = errReceiptInvalid()
 		default:
-			settlement := &Settlement{ID: r.id, Lease: r.lease, GroupID: r.groupID, Timeout: items[i].Timeout}
-			ops = append(ops, &op{kind: kind, queue: q, settle: settlement, place: i})
+			m := &made[i]
+			m.settle = Settlement{ID: r.id, Lease: r.lease, GroupID: r.groupID, Timeout: items[i].Timeout}
+			m.op = op{kind: kind, queue: q, settle: &m.settle, place: i}
+			ops = append(ops, &m.op)
 		}
 	}
 	for attempt := 1; len(ops) > 0; attempt++ {

@@ -70,13 +70,15 @@ type RedriveStore interface {
 
 // MessageStore keeps messages.
 type MessageStore interface {
-	// Flush carries out all work in one transaction and fills in the answers.
-	Flush(ctx context.Context, work []QueueWork) error
+	// Flush carries out all work in one transaction and fills in the answers. It calls
+	// executed, if that is not nil and it comes so far, when all is done but the commit.
+	// The messages' ids are new.
+	Flush(ctx context.Context, work []QueueWork, executed func()) error
 	// Reflush is Flush for work whose commit is unknown. What has happened is not done
 	// again, and its success means that the first commit, if there was one, is as durable
 	// as its own: a synchronous standby has both. The claims must have been revoked and
 	// made anew, and the work must have the same flush id.
-	Reflush(ctx context.Context, work []QueueWork) error
+	Reflush(ctx context.Context, work []QueueWork, executed func()) error
 	// Revoke makes sure that a flush that ended with flushErr, an ErrOutcomeUnknown, is
 	// not committed later than now, and undoes its claims.
 	Revoke(ctx context.Context, work []QueueWork, flushErr error) error
@@ -118,11 +120,11 @@ type QueueCheck struct {
 
 // Signals carries events between replicas. They are hints: any may be lost.
 type Signals interface {
-	// Notify tells the other replicas.
+	// Notify tells the other replicas of events or, without any, that this one is there.
 	Notify(ctx context.Context, events []Event) error
 	// Listen hands on what others notify until ctx ends or the connection is lost.
-	// It calls ready once it listens.
-	Listen(ctx context.Context, ready func(), receive func(Event)) error
+	// It calls ready once it listens, and heard for whatever another replica says.
+	Listen(ctx context.Context, ready, heard func(), receive func(Event)) error
 }
 
 // Event says that something has happened to a queue.

@@ -101,13 +101,13 @@ func TestQueueChanges(t *testing.T) {
 }
 
 func TestReceipts(t *testing.T) {
-	s := sealer{key: []byte("key")}
+	s := newSealer([]byte("key"))
 	want := receipt{queueID: 7, id: MessageID{1, 2, 3}, lease: -9}
 	text := s.seal(want)
 	if got, err := s.open(text); err != nil || got != want {
 		t.Errorf("opened %+v, %v", got, err)
 	}
-	if _, err := (sealer{key: []byte("other")}).open(text); ErrorCode(err) != CodeReceiptInvalid {
+	if _, err := (newSealer([]byte("other"))).open(text); ErrorCode(err) != CodeReceiptInvalid {
 		t.Errorf("another deployment's: %v", err)
 	}
 	for i := range text {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -287,4 +288,41 @@ func TestConcurrentReceiversNeverShareAMessage(t *testing.T) {
 		}
 	}
 	w.wantStats(w.queue, service.Stats{})
+}
+
+// TestReplicaThatIsAloneNotifiesNobody until it hears of another one.
+func TestReplicaThatIsAloneNotifiesNobody(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	conn, err := pgx.Connect(w.ctx, w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(w.ctx)
+	if _, err := conn.Exec(w.ctx, "LISTEN tusq"); err != nil {
+		t.Fatal(err)
+	}
+	notified := func(within time.Duration) (events bool) { // besides of replicas that say that they are there
+		ctx, cancel := context.WithTimeout(w.ctx, within)
+		defer cancel()
+		for !events {
+			n, err := conn.WaitForNotification(ctx)
+			if err != nil {
+				return false
+			}
+			events = strings.Contains(n.Payload, " ")
+		}
+		return true
+	}
+	w.ForgetOthers()
+	w.send("job")
+	if notified(200 * time.Millisecond) {
+		t.Error("notified although it is alone")
+	}
+	third := testservice.On(t, w.url, service.Options{})
+	<-third.Listening()
+	for end := time.Now().Add(long); !notified(50 * time.Millisecond); w.send("job") {
+		if time.Now().After(end) {
+			t.Fatal("not notified although there is another replica")
+		}
+	}
 }

@@ -33,7 +33,7 @@ const (
 	idleTimeout     = 2 * time.Minute
 	maxHeaderBytes  = 32 << 10
 	shutdownTimeout = 7 * time.Second // for requests that are being answered
-	mergedFlushes   = 1               // connections for flushes
+	mergedFlushes   = 2               // connections for flushes
 	aloneFlushes    = 16              // the same with --no-coalesce
 	heapRoom        = 64 << 20        // bytes that the heap may grow by between two collections
 )

@@ -5,6 +5,9 @@
 // commit's cost is shared by all that waited for the one before it (group commit, as
 // in "Implementation Techniques for Main Memory Database Systems", DeWitt et al., 1984).
 //
+// While a flush waits for its commit alone, the next one may begin, on another
+// loop: what takes the processor goes on while the disk is waited for.
+//
 // The package knows neither SQL nor HTTP nor queues: an operation is any T.
 //
 // States of an operation: pending, in a flush, done. Invariants:

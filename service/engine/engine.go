@@ -16,7 +16,9 @@ var ErrClosed = errors.New("engine: closed")
 // Options of a Loop. All but Divisible are required.
 type Options[T any] struct {
 	// Flush carries out operations in one transaction. An error means that none took effect.
-	Flush func(ctx context.Context, ops []T) error
+	// It may call next when nothing is left but to wait for the commit: the next flush may
+	// then begin beside it, where there is another loop.
+	Flush func(ctx context.Context, ops []T, next func()) error
 	// Done takes operations whose flush has ended, with its error.
 	Done func(ops []T, err error)
 	// Divisible tells whether err may come from a single operation, so that parts may succeed.
@@ -28,8 +30,8 @@ type Options[T any] struct {
 	MaxWeight    int           // weight of one flush
 	MaxOps       int           // operations of one flush
 	FlushTimeout time.Duration // of one call of Flush
-	Loops        int           // flushes at a time
-	Alone        bool          // flush each submission alone: only to measure what merging gains
+	Loops        int           // flushes at a time, of which one at most has not called next
+	Alone        bool          // flush each submission alone, and Loops at once: only to measure what merging gains
 }
 
 // submission is what one call of Submit gave, and its weight.
@@ -42,6 +44,8 @@ type submission[T any] struct {
 type Loop[T any] struct {
 	opts Options[T]
 
+	turn chan struct{} // held by the loop whose flush has not called next
+
 	mu      sync.Mutex
 	changed *sync.Cond
 	pending []submission[T]
@@ -51,7 +55,7 @@ type Loop[T any] struct {
 
 // New makes a Loop; Run makes it work.
 func New[T any](opts Options[T]) *Loop[T] {
-	l := &Loop[T]{opts: opts}
+	l := &Loop[T]{opts: opts, turn: make(chan struct{}, 1)}
 	l.changed = sync.NewCond(&l.mu)
 	return l
 }
@@ -98,13 +102,25 @@ func (l *Loop[T]) Close() {
 func (l *Loop[T]) loop() {
 	var ops []T
 	for {
+		next := l.begin()
 		ops = l.take(ops[:0])
 		if len(ops) == 0 {
+			next()
 			return
 		}
-		l.carryOut(ops)
+		l.carryOut(ops, next)
+		next()
 		clear(ops) // let go of what the operations hold
 	}
+}
+
+// begin waits for the loop's turn, which ends when next is called.
+func (l *Loop[T]) begin() (next func()) {
+	if l.opts.Alone || l.opts.Loops == 1 {
+		return func() {}
+	}
+	l.turn <- struct{}{}
+	return sync.OnceFunc(func() { <-l.turn })
 }
 
 // take waits for operations and appends the next flush's to ops; none means closed.
@@ -134,14 +150,14 @@ func (l *Loop[T]) take(ops []T) []T {
 }
 
 // carryOut flushes ops, in ever smaller parts while the data of one spoils the rest.
-func (l *Loop[T]) carryOut(ops []T) {
+func (l *Loop[T]) carryOut(ops []T, next func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.opts.FlushTimeout)
-	err := l.opts.Flush(ctx, ops)
+	err := l.opts.Flush(ctx, ops, next)
 	cancel()
 	if err != nil && len(ops) > 1 && l.opts.Divisible(err) {
 		half := len(ops) / 2
-		l.carryOut(ops[:half])
-		l.carryOut(ops[half:])
+		l.carryOut(ops[:half], next)
+		l.carryOut(ops[half:], next)
 		return
 	}
 	l.opts.Done(ops, err)

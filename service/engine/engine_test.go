@@ -22,7 +22,7 @@ type recorder struct {
 
 func (r *recorder) options() Options[int] {
 	return Options[int]{
-		Flush: func(ctx context.Context, ops []int) error {
+		Flush: func(ctx context.Context, ops []int, _ func()) error {
 			if _, bounded := ctx.Deadline(); !bounded {
 				panic("a flush without a deadline")
 			}
@@ -175,5 +175,44 @@ func TestCloseFlushesWhatIsPendingAndRefusesMore(t *testing.T) {
 	})
 	if len(r.done) != 2 {
 		t.Errorf("done %v, want 1 and 2", r.done)
+	}
+}
+
+// TestNextFlushBeginsBesideTheCommit gives a flush's first half the processor and lets its
+// second half overlap with the next one.
+func TestNextFlushBeginsBesideTheCommit(t *testing.T) {
+	var mu sync.Mutex
+	var executing, running, most int
+	r := run(t, func(o *Options[int]) {
+		record := o.Flush
+		o.Loops = 2
+		o.Flush = func(ctx context.Context, ops []int, next func()) error {
+			mu.Lock()
+			executing++
+			running++
+			if executing > 1 {
+				t.Error("two flushes were carried out at a time")
+			}
+			most = max(most, running)
+			mu.Unlock()
+			time.Sleep(time.Millisecond) // of the test's fake clock
+			mu.Lock()
+			executing--
+			mu.Unlock()
+			next()
+			err := record(ctx, ops, nil)
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return err
+		}
+	}, func(l *Loop[int]) {
+		for i := range 5 {
+			submit(t, l, i)
+			synctest.Wait()
+		}
+	})
+	if most != 2 || len(r.done) != 5 {
+		t.Errorf("%d flushes at a time at most, %d operations done; want 2 and 5", most, len(r.done))
 	}
 }

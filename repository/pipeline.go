@@ -1,0 +1,120 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// batch is statements that are carried out as one implicit transaction: all are sent
+// together. It differs from pgx's own in that it tells when all have been carried out and
+// PostgreSQL begins to commit. PostgreSQL keeps answers back until it has committed, unless it
+// is asked for them before.
+type batch struct {
+	statements []*statement
+}
+
+// statement is one of a batch, with what reads its answer.
+type statement struct {
+	sql  string
+	args []any
+	read func(pgx.Rows) error // nil: there is nothing to read
+}
+
+func (b *batch) queue(sql string, args ...any) *statement {
+	s := &statement{sql: sql, args: args}
+	b.statements = append(b.statements, s)
+	return s
+}
+
+// rows has the answer's rows read.
+func (s *statement) rows(read func(pgx.Rows) error) { s.read = read }
+
+// row has the answer's only row read.
+func (s *statement) row(read func(pgx.Row) error) {
+	s.read = func(rows pgx.Rows) error {
+		if !rows.Next() {
+			return errors.Join(rows.Err(), pgx.ErrNoRows)
+		}
+		return read(rows)
+	}
+}
+
+// run carries out the batch. It calls executed, if that is not nil, when the commit begins: it
+// then waits for the disk, and another transaction can use the processor.
+func (b *batch) run(ctx context.Context, conn *pgx.Conn, executed func()) error {
+	descriptions, err := b.prepare(ctx, conn)
+	if err != nil {
+		return err
+	}
+	pipeline := conn.PgConn().StartPipeline(ctx)
+	var params pgx.ExtendedQueryBuilder
+	for i, s := range b.statements {
+		if err := params.Build(conn.TypeMap(), descriptions[i], s.args); err != nil {
+			_ = conn.Close(ctx) // closing the pipeline would carry out what is in it
+			return fmt.Errorf("encode parameters: %w", err)
+		}
+		pipeline.SendQueryStatement(descriptions[i], params.ParamValues, params.ParamFormats, slices.Clone(params.ResultFormats))
+	}
+	if executed != nil {
+		pipeline.SendFlushRequest()
+	}
+	err = pipeline.Sync()
+	if err == nil {
+		err = b.readAnswers(pipeline, conn.TypeMap(), executed)
+	}
+	if closeErr := pipeline.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// prepare returns the statements as they were prepared on the connection when first used.
+func (b *batch) prepare(ctx context.Context, conn *pgx.Conn) ([]*pgconn.StatementDescription, error) {
+	descriptions := make([]*pgconn.StatementDescription, len(b.statements))
+	for i, s := range b.statements {
+		var err error
+		if descriptions[i], err = conn.Prepare(ctx, s.sql, s.sql); err != nil {
+			return nil, err
+		}
+	}
+	return descriptions, nil
+}
+
+// readAnswers reads the statements' answers, and then that of the commit.
+func (b *batch) readAnswers(pipeline *pgconn.Pipeline, types *pgtype.Map, executed func()) error {
+	for _, s := range b.statements {
+		results, err := pipeline.GetResults()
+		if err != nil {
+			return err
+		}
+		reader, ok := results.(*pgconn.ResultReader)
+		if !ok {
+			return fmt.Errorf("unexpected answer: %T", results)
+		}
+		if err := s.readAnswer(pgx.RowsFromResultReader(types, reader)); err != nil {
+			return err
+		}
+	}
+	if executed != nil {
+		executed()
+	}
+	_, err := pipeline.GetResults()
+	return err
+}
+
+func (s *statement) readAnswer(rows pgx.Rows) error {
+	defer rows.Close()
+	if s.read != nil {
+		if err := s.read(rows); err != nil {
+			return err
+		}
+	}
+	rows.Close()
+	return rows.Err()
+}
