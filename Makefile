@@ -6,7 +6,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients lint generate clean setup setup-test
+.PHONY: help build run test test-clients bench bench-peers lint generate clean setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -20,14 +20,25 @@ run: setup build ## install what is missing, build, and serve on http://127.0.0.
 test: setup-test ## install what is missing and run every test
 	go test $(RACE) -timeout 8m ./...
 	cd test/clients/gocloud && go test $(RACE) -timeout 5m ./...
+	cd bench && go test -timeout 2m ./...
 
 test-clients: setup ## install clients of other languages, and run them against tusq
 	@sh test/install-clients.sh
 	go test -tags clients -count 1 -timeout 5m ./test/clients/scripts
 
+bench: setup build ## measure tusq beside the limits of this machine (25 minutes); BENCH="-quick" tries it
+	go -C bench build -o ../bin/tusq-bench .
+	exec bin/tusq-bench $(BENCH)
+
+bench-peers: setup build ## measure tusq beside RabbitMQ, NATS, Redis and River (an hour); installs what is missing
+	@sh bench/install-peers.sh
+	go -C bench build -o ../bin/tusq-bench .
+	exec bin/tusq-bench -peers $(BENCH)
+
 lint: ## check the code's form, and that generated files are up to date
 	$(LINT) run --build-tags clients
 	cd test/clients/gocloud && $(LINT) run
+	cd bench && $(LINT) run
 	go run ./openapi/generate --check
 
 generate: setup ## write openapi/openapi.json and migrations/schema.sql
