@@ -18,7 +18,7 @@ import (
 
 const (
 	// floorSlack is how far the floor stays behind. Every entry inside is read by every claim.
-	floorSlack = 50 * time.Millisecond
+	floorSlack = 20 * time.Millisecond
 	floorAge   = 10 * time.Minute // after the last claim, a floor is forgotten
 )
 

@@ -31,7 +31,10 @@ checkpoint_completion_target = 0.9  # spread the writes, so that they do not del
 max_wal_size = 4GB
 min_wal_size = 256MB
 wal_buffers = 16MB                  # a batch of large messages fits
-wal_compression = %s                # full pages compress well; lz4 costs the least time
+wal_compression = %[1]s             # full pages compress well; lz4 costs the least time
+
+# Long bodies: to compress 4 kB of JSON by lz4 takes 0.6 of the time of pglz, 64 kB 0.4.
+default_toast_compression = %[2]s
 
 # Memory and connections: a replica of tusq holds few connections, and what is read was just written.
 shared_buffers = 256MB
@@ -75,7 +78,8 @@ func (c cluster) writeSettings(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(file.Name())
-	_, err = fmt.Fprintf(file, settingsText, c.walCompression(ctx))
+	_, err = fmt.Fprintf(file, settingsText,
+		c.compression(ctx, "wal_compression", "on"), c.compression(ctx, "default_toast_compression", "pglz"))
 	if c.owner.foreign {
 		err = errors.Join(err, file.Chown(c.owner.uid, c.owner.gid))
 	}
@@ -85,13 +89,14 @@ func (c cluster) writeSettings(ctx context.Context) error {
 	return os.Rename(file.Name(), filepath.Join(c.dir, settingsName))
 }
 
-// walCompression is the best method that this build of PostgreSQL knows: lz4 came with version 15 and is optional.
-func (c cluster) walCompression(ctx context.Context) string {
+// compression is the best method for a setting that this build of PostgreSQL knows: lz4, which came with version 14 (for
+// the log: 15) and is optional, or else another one.
+func (c cluster) compression(ctx context.Context, setting, other string) string {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	_, err := run(c.owner.command(ctx, syscall.SIGKILL, c.bin.postgres(), "-D", c.dir, "-C", "wal_compression", "-c", "wal_compression=lz4"))
+	_, err := run(c.owner.command(ctx, syscall.SIGKILL, c.bin.postgres(), "-D", c.dir, "-C", setting, "-c", setting+"=lz4"))
 	if err != nil {
-		return "on"
+		return other
 	}
 	return "lz4"
 }
