@@ -29,8 +29,8 @@ const messageBytes = `octet_length(body) + coalesce(octet_length(attributes::tex
 // compare each row with each element where hash joins are off.
 //
 // Both probes begin at the queue's floor, $8 and $9, and the answer tells where they could
-// begin next: at the first row that they found or, where they found all there was, now. It
-// has one row at least, which may be without a message.
+// begin next: at the first row that they found or, where they found all there was and all of
+// it was claimed, now. It has one row at least, which may be without a message.
 var claimSQL = `
 WITH fresh AS MATERIALIZED (
 	SELECT ctid, queue_id, visible_at, ` + messageBytes + ` AS bytes
@@ -68,11 +68,17 @@ WITH fresh AS MATERIALIZED (
 SELECT f.*, c.*
 FROM (
 	SELECT tusq_now(),
-		(SELECT CASE WHEN count(*) < $2::int THEN tusq_now() ELSE min(visible_at) END FROM fresh),
+		(SELECT CASE WHEN served AND count(*) < $2::int THEN tusq_now() ELSE min(visible_at) END FROM fresh),
 		(
-			SELECT CASE WHEN count(*) < greatest($3::int, $2::int - (SELECT count(*) FROM fresh)) THEN tusq_now() ELSE min(visible_at) END
+			SELECT CASE
+				WHEN served AND count(*) < greatest($3::int, $2::int - (SELECT count(*) FROM fresh)) THEN tusq_now()
+				ELSE min(visible_at)
+			END
 			FROM came_back
 		)
+	FROM (
+		SELECT (SELECT count(*) FROM claimed) = (SELECT count(*) FROM fresh) + (SELECT count(*) FROM came_back) AS served
+	) AS all_found
 ) AS f
 LEFT JOIN claimed c ON true`
 

@@ -20,9 +20,9 @@ func (s *Service) claimOnce(ctx context.Context, q *Queue, receive ReceiveMessag
 // claim takes messages that are visible now, with other operations beside; more: there may
 // be more of them.
 func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages, beside ...*op) (got []Claimed, more bool, err error) {
-	want := Claim{Visibility: receive.visibility(q), Retention: q.Settings.Retention, DeadLetter: q.Settings.DeadLetter}
-	for !s.isDraining() {
-		o := &op{kind: opClaim, queue: q, claim: &demand{max: receive.Max, want: want}}
+	for want := receive.demand(q); !s.isDraining(); want.want.Slack = claimSlack {
+		demand := want
+		o := &op{kind: opClaim, queue: q, claim: &demand}
 		if err := s.do(ctx, append([]*op{o}, beside...)); err != nil {
 			return nil, false, err
 		}
@@ -33,23 +33,29 @@ func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages, 
 			s.release(q, o.claim.got)
 			return nil, false, ctx.Err()
 		}
-		got, again, err := s.bury(ctx, q, want.DeadLetter, o.claim.got)
+		got, buried, err := s.bury(ctx, q, o.claim.got)
 		if err != nil {
 			return nil, false, err
 		}
-		if len(got) > 0 || !o.claim.more && !again {
+		if len(got) > 0 || !o.claim.more && !buried {
 			s.inFlight.add(q.ID, len(got))
 			return got, o.claim.more, nil
 		}
-		want.Slack = claimSlack
 	}
 	return nil, false, nil
+}
+
+// demand is what a receive asks for.
+func (r ReceiveMessages) demand(q *Queue) demand {
+	return demand{max: r.Max, joined: true,
+		want: Claim{Visibility: r.visibility(q), Retention: q.Settings.Retention, DeadLetter: q.Settings.DeadLetter}}
 }
 
 // bury moves what was received from a FIFO queue too often to its dead-letter queue, and
 // returns the rest; again: nothing is left, and there may be more. Where that queue has just
 // been deleted, all is delivered.
-func (s *Service) bury(ctx context.Context, q *Queue, dead *DeadLetter, got []Claimed) (kept []Claimed, again bool, err error) {
+func (s *Service) bury(ctx context.Context, q *Queue, got []Claimed) (kept []Claimed, again bool, err error) {
+	dead := q.Settings.DeadLetter
 	if !q.Settings.FIFO || dead == nil || dead.QueueID == 0 || dead.QueueID == q.ID {
 		return got, false, nil
 	}

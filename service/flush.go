@@ -20,11 +20,14 @@ func (s *Service) flush(ctx context.Context, ops []*op, next func()) error {
 	began := time.Now() // of the first attempt: it may be the one that was committed
 	for attempt := 1; ; attempt++ {
 		work := plan(ops, id)
-		s.setFloors(work)
 		var handoffs []handoff
 		if !again { // of what may be stored already, somebody may have been told
 			handoffs = s.parking.handOff(work)
 		}
+		for i := range work {
+			work[i].finish()
+		}
+		s.setFloors(work)
 		timing := s.pace.begin(next)
 		err := do(ctx, work, timing.onExecuted())
 		if err == nil {
@@ -157,5 +160,13 @@ func (w *QueueWork) events() []Event {
 	if w.Freed > 0 {
 		note(Event{Visible: w.Freed})
 	}
+	if w.drained() {
+		now.Visible = 0
+	}
 	return slices.DeleteFunc([]Event{now, later}, func(e Event) bool { return e.Visible == 0 })
+}
+
+// drained tells that the flush's own claims have taken all that was visible at its end.
+func (w *QueueWork) drained() bool {
+	return len(w.Claims) > 0 && !slices.ContainsFunc(w.Claims, func(c *Claim) bool { return c.More })
 }

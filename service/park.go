@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// parking holds the demands of receivers that sleep. A flush hands them what it stores: the
-// message is stored already claimed, and there is no claim at all.
+// parking holds the demands of receivers that sleep. A flush hands them what it stores in a
+// standard queue: the message is stored already claimed, and there is no claim at all. On a
+// FIFO queue a flush that may make groups ready claims for them, too.
 type parking struct {
 	mu     sync.Mutex
 	queues map[int64]*list.List // of *parked, the longest waiting first
@@ -17,9 +18,8 @@ type parking struct {
 // parked is a receiver's demand while it sleeps. It is free, taken by one flush, or left;
 // who takes it answers it or puts it back.
 type parked struct {
-	queue      *Queue
-	visibility time.Duration
-	max        int
+	queue  *Queue
+	demand demand
 
 	lot     *parking
 	element *list.Element // nil: taken or left
@@ -32,7 +32,7 @@ func newParking() *parking { return &parking{queues: map[int64]*list.List{}} }
 
 // park adds a receiver. It must leave.
 func (l *parking) park(q *Queue, receive ReceiveMessages) *parked {
-	p := &parked{queue: q, visibility: receive.visibility(q), max: receive.Max, lot: l, done: make(chan struct{})}
+	p := &parked{queue: q, demand: receive.demand(q), lot: l, done: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	waiting := l.queues[q.ID]
@@ -83,7 +83,7 @@ func (l *parking) take(queueID int64, n int) (taken []*parked) {
 		p := waiting.Front().Value.(*parked)
 		l.remove(p)
 		taken = append(taken, p)
-		n -= p.max
+		n -= p.demand.max
 	}
 	return taken
 }
@@ -113,7 +113,8 @@ func (p *parked) answer(got []Claimed) {
 	close(p.done)
 }
 
-// handoff is what a flush hands to one receiver.
+// handoff is what a flush hands to one receiver: of a standard queue, what it stores; of a
+// FIFO queue, what it claims.
 type handoff struct {
 	receiver *parked
 	work     *QueueWork
@@ -125,18 +126,41 @@ type handoff struct {
 func (l *parking) handOff(work []QueueWork) (handoffs []handoff) {
 	for i := range work {
 		w := &work[i]
-		if w.FIFO || len(w.Sends) == 0 {
+		if w.FIFO {
+			for range w.changedGroups() {
+				for _, p := range l.take(w.QueueID, 1) { // a group's messages go to one receiver
+					w.addDemand(&p.demand)
+					handoffs = append(handoffs, handoff{receiver: p, work: w})
+				}
+			}
 			continue
 		}
 		sends := w.undelayed()
 		for _, p := range l.take(w.QueueID, len(sends)) {
-			n := min(p.max, len(sends))
-			w.claimSends(sends[:n], p.visibility)
+			n := min(p.demand.max, len(sends))
+			w.claimSends(sends[:n], p.demand.want.Visibility)
 			handoffs = append(handoffs, handoff{p, w, sends[:n:n]})
 			sends = sends[n:]
 		}
 	}
 	return handoffs
+}
+
+// changedGroups is how many groups of a FIFO queue the work may make ready.
+func (w *QueueWork) changedGroups() int {
+	groups := map[string]bool{}
+	for _, settlements := range [][]*Settlement{w.Deletes, w.Extends, w.Releases} {
+		for _, s := range settlements {
+			groups[s.GroupID] = true
+		}
+	}
+	for _, m := range w.Sends {
+		groups[m.GroupID] = true
+	}
+	for _, group := range w.Joins {
+		groups[group] = true
+	}
+	return len(groups)
 }
 
 // undelayed are the messages that become visible at once.
@@ -171,22 +195,31 @@ func (w *QueueWork) claimSends(sends []*Outgoing, visibility time.Duration) {
 // newLease makes the first lease of a claim.
 func newLease() int64 { return 1 + rand.Int64N(1<<62) }
 
-// complete answers the receivers after the commit. One that got nothing, because its messages'
-// calls had been carried out before, or their queue is gone, sleeps on.
+// complete answers the receivers after the commit. Those that got nothing sleep on.
 func (l *parking) complete(handoffs []handoff) {
 	for _, h := range handoffs {
-		got := make([]Claimed, 0, len(h.sends))
-		for _, m := range h.sends {
-			if !h.work.Gone && (m.Call == nil || !m.Call.repeated()) {
-				got = append(got, m.claimed(h.work.SentAt))
-			}
-		}
-		if len(got) == 0 {
+		if got := h.got(); len(got) > 0 {
+			h.receiver.answer(got)
+		} else {
 			l.putBack([]*parked{h.receiver})
-			continue
 		}
-		h.receiver.answer(got)
 	}
+}
+
+// got is what the receiver gets: nothing where the messages' calls had been carried out
+// before, their queue is gone, or no group was ready.
+func (h handoff) got() []Claimed {
+	if h.work.FIFO {
+		h.work.serve(&h.receiver.demand)
+		return h.receiver.demand.got
+	}
+	got := make([]Claimed, 0, len(h.sends))
+	for _, m := range h.sends {
+		if !h.work.Gone && (m.Call == nil || !m.Call.repeated()) {
+			got = append(got, m.claimed(h.work.SentAt))
+		}
+	}
+	return got
 }
 
 // undo puts the receivers back after a flush that failed.

@@ -34,9 +34,6 @@ func plan(ops []*op, flushID int64) []QueueWork {
 	slices.SortFunc(work, func(a, b QueueWork) int {
 		return cmp.Compare(a.QueueID, b.QueueID)
 	})
-	for i := range work {
-		work[i].finish()
-	}
 	return work
 }
 

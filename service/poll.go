@@ -53,10 +53,13 @@ func (p *poller) round(ctx context.Context) (claimed []Claimed, woken bool, err 
 	if err != nil || len(claimed) > 0 {
 		return claimed, false, err
 	}
-	if p.queue.Settings.FIFO {
-		return p.sleep(ctx, nil)
+	claimed, woken, err = p.sleep(ctx, p.parking.park(p.queue, p.receive))
+	if err != nil || len(claimed) == 0 {
+		return nil, woken, err
 	}
-	return p.sleep(ctx, p.parking.park(p.queue, p.receive))
+	claimed, buried, err := p.bury(ctx, p.queue, claimed)
+	p.inFlight.add(p.queue.ID, len(claimed))
+	return claimed, buried, err
 }
 
 // look claims what is visible, unless it is known that nothing is. Where it finds nothing and
@@ -107,9 +110,8 @@ func (p *poller) sleep(ctx context.Context, demand *parked) (handed []Claimed, w
 		p.release(p.queue, handed)
 		return nil, false, err
 	}
-	if len(handed) > 0 && woken {
+	if len(handed) > 0 && (woken || demand.demand.more) {
 		p.hub.Wake(p.queue.ID, 1) // for another receiver: this one does not look
 	}
-	p.inFlight.add(p.queue.ID, len(handed))
 	return handed, woken, nil
 }

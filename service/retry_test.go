@@ -23,6 +23,7 @@ type faulty struct {
 	err     error        // what they fail with
 	between func()       // what happens between such a commit and the next attempt; nil: nothing
 
+	flushes  atomic.Int32 // so far
 	claims   atomic.Int32 // claim statements so far
 	handoffs atomic.Int32 // messages that were to be stored already claimed
 }
@@ -37,6 +38,7 @@ func (f *faulty) Reflush(ctx context.Context, work []service.QueueWork, executed
 
 func (f *faulty) fail(ctx context.Context, work []service.QueueWork, executed func(),
 	flush func(context.Context, []service.QueueWork, func()) error) error {
+	f.flushes.Add(1)
 	for _, w := range work {
 		f.claims.Add(int32(len(w.Claims)))
 		for _, h := range w.Handoffs {
