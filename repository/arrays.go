@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 
@@ -119,7 +120,7 @@ func (p arrayPlan) Encode(value any, buf []byte) ([]byte, error) {
 }
 
 // registerArrays makes a connection write arrays so.
-func registerArrays(conn *pgx.Conn) error {
+func registerArrays(_ context.Context, conn *pgx.Conn) error {
 	types := conn.TypeMap()
 	for oid, element := range elementTypes {
 		t, ok := types.TypeForOID(oid)

@@ -41,7 +41,7 @@ func (r *Repository) classify(operation string, err error) error {
 func isConflict(refused *pgconn.PgError) bool {
 	switch refused.Code {
 	case "40001", "40P01", "55P03", // serialization failure, deadlock, lock_timeout
-		"0A000": // cached plan must not change result type: a migration ran
+		"0A000", "26000": // cached plan must not change result type, statement is gone: a migration or a pooler
 		return true
 	}
 	return false
@@ -79,6 +79,10 @@ func isData(refused *pgconn.PgError) bool {
 // classifyFlush is classify for a transaction that may have been committed.
 func (r *Repository) classifyFlush(err error, lost *lostFlush) error {
 	var refused *pgconn.PgError
+	if errors.Is(err, errUnread) {
+		lost.err = err
+		return lost
+	}
 	if !errors.As(err, &refused) {
 		if pgconn.SafeToRetry(err) || !isConnectionError(err) {
 			return r.classify("flush", err)

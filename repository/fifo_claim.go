@@ -132,7 +132,7 @@ CROSS JOIN LATERAL (
 // queueClaimFIFO adds a claim. One in two begins with the groups that came back often.
 func queueClaimFIFO(b *batch, w *service.QueueWork, claim *service.Claim) {
 	b.queue(claimFIFOSQL, w.QueueID, claim.Max, claim.PerCaller, claim.Visibility.Microseconds(), claim.Lease,
-		claim.Retention.Microseconds(), maxClaimBytes, rand.IntN(2) == 0, claim.Slack).
+		claim.Retention.Microseconds(), claimBytes(claim), rand.IntN(2) == 0, claim.Slack).
 		rows(func(rows pgx.Rows) error { return readClaimFIFO(rows, claim) })
 }
 
@@ -155,6 +155,6 @@ func readClaimFIFO(rows pgx.Rows, claim *service.Claim) error {
 		claim.Messages = append(claim.Messages, c)
 	}
 	slices.SortFunc(claim.Messages, func(a, b service.Claimed) int { return a.Place - b.Place })
-	claim.More = looked >= int64(claim.Max) || bytes >= maxClaimBytes
+	claim.More = looked >= int64(claim.Max) || bytes >= claimBytes(claim)
 	return rows.Err()
 }

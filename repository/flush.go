@@ -33,7 +33,6 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 	defer conn.Release()
 	server := conn.Conn().PgConn()
 	kept := server.CustomData()
-	lane, _ := kept[laneKey].(int)
 	b := &batch{}
 	for i := range work {
 		if work[i].FIFO {
@@ -41,10 +40,10 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 		}
 	}
 	for i := range work { // before anything forgets a group that is still empty
-		queueBurials(b, &work[i], lane)
+		queueBurials(b, &work[i], r.laneOf(&work[i]))
 	}
 	for i := range work {
-		queueWork(b, &work[i], lane, again)
+		queueWork(b, &work[i], r.laneOf(&work[i]), again)
 	}
 	if len(b.statements) == 0 {
 		return nil // every receiver has left
@@ -54,7 +53,7 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 	}
 	lost := &lostFlush{pid: server.PID(), application: r.hotName}
 	if err := b.run(ctx, conn.Conn(), executed); err != nil {
-		if isPlanGone(err) {
+		if isPlanGone(err) || errors.Is(err, errUnread) {
 			_ = conn.Conn().Close(ctx)
 		}
 		return r.classifyFlush(err, lost)
@@ -66,6 +65,9 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 	}
 	return nil
 }
+
+// laneOf is the lane of a flush's counters.
+func (r *Repository) laneOf(w *service.QueueWork) int { return (r.lane + w.Lane) % counterLanes }
 
 // lostFlush is an ErrOutcomeUnknown that knows which backend it was.
 type lostFlush struct {

@@ -11,6 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+// errUnread: an answer could not be understood, and the batch may have been committed.
+var errUnread = errors.New("an answer was not understood")
+
 // batch is statements that are carried out as one implicit transaction: all are sent
 // together. It differs from pgx's own in that it tells when all have been carried out and
 // PostgreSQL begins to commit. PostgreSQL keeps answers back until it has committed, unless it
@@ -95,7 +98,7 @@ func (b *batch) readAnswers(pipeline *pgconn.Pipeline, types *pgtype.Map, execut
 		}
 		reader, ok := results.(*pgconn.ResultReader)
 		if !ok {
-			return fmt.Errorf("unexpected answer: %T", results)
+			return fmt.Errorf("%w: %T", errUnread, results)
 		}
 		if err := s.readAnswer(pgx.RowsFromResultReader(types, reader)); err != nil {
 			return err
@@ -112,7 +115,11 @@ func (s *statement) readAnswer(rows pgx.Rows) error {
 	defer rows.Close()
 	if s.read != nil {
 		if err := s.read(rows); err != nil {
-			return err
+			rows.Close()
+			if rows.Err() != nil {
+				return rows.Err()
+			}
+			return fmt.Errorf("%w: %w", errUnread, err)
 		}
 	}
 	rows.Close()

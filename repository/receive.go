@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -135,7 +136,7 @@ func queueClaim(b *batch, w *service.QueueWork, claim *service.Claim, lane int) 
 		return
 	}
 	b.queue(claimSQL, w.QueueID, claim.Max, claim.Returned, claim.Visibility.Microseconds(), claim.Lease,
-		claim.Retention.Microseconds(), maxClaimBytes, floorParam(claim.From.Fresh), floorParam(claim.From.Returned)).
+		claim.Retention.Microseconds(), claimBytes(claim), floorParam(claim.From.Fresh), floorParam(claim.From.Returned)).
 		rows(func(rows pgx.Rows) error { return readClaim(rows, claim) })
 	if dead := claim.DeadLetter; dead != nil && dead.QueueID != 0 && dead.QueueID != w.QueueID {
 		b.queue(burySQL, w.QueueID, dead.QueueID, lane, claim.Visibility.Microseconds(), claim.Lease,
@@ -165,10 +166,13 @@ func readClaim(rows pgx.Rows, claim *service.Claim) error {
 	claim.Floor = service.Floor{Fresh: fresh.Time, Returned: returned.Time}
 	slices.SortFunc(claim.Messages, func(a, b service.Claimed) int { return a.Place - b.Place })
 	if n := len(claim.Messages); n > 0 {
-		claim.More = claim.Messages[n-1].Place == claim.Max || bytes >= maxClaimBytes
+		claim.More = claim.Messages[n-1].Place == claim.Max || bytes >= claimBytes(claim)
 	}
 	return rows.Err()
 }
+
+// claimBytes is what a claim takes at most.
+func claimBytes(claim *service.Claim) int64 { return cmp.Or(claim.MaxBytes, maxClaimBytes) }
 
 // floorParam is a floor as a parameter: none is before all times.
 func floorParam(floor time.Time) pgtype.Timestamptz {

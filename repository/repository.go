@@ -8,7 +8,6 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"maps"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,8 +17,8 @@ import (
 	"tusq/service"
 )
 
-// Lanes of the counters: a replica's flushes write some of the first half, one for each
-// connection, so that they do not wait for each other; its background work writes the
+// Lanes of the counters: a replica's flushes write some of the first half, one for each loop
+// of the engine, so that they do not wait for each other; its background work writes the
 // one that is counterLanes further on.
 const counterLanes = 256
 
@@ -78,19 +77,19 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 	r.hotName = "tusq flush " + r.id
 	var err error
 	// Besides the flushes: one connection to undo claims whose commit is unknown.
-	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, r.hotSettings(), r.assignLane(opts.HotConnections)); err != nil {
+	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, r.hotSettings()); err != nil {
 		return nil, err
 	}
-	if r.jobs, err = openPool(ctx, opts.URL, jobConnections, hotPlans, nil); err != nil {
+	if r.jobs, err = openPool(ctx, opts.URL, jobConnections, hotPlans); err != nil {
 		r.hot.Close()
 		return nil, err
 	}
-	if r.cold, err = openPool(ctx, opts.URL, coldConnections, nil, nil); err != nil {
+	if r.cold, err = openPool(ctx, opts.URL, coldConnections, nil); err != nil {
 		r.hot.Close()
 		r.jobs.Close()
 		return nil, err
 	}
-	if r.signals, err = openPool(ctx, opts.URL, 1, map[string]string{"synchronous_commit": "off"}, nil); err != nil {
+	if r.signals, err = openPool(ctx, opts.URL, 1, map[string]string{"synchronous_commit": "off"}); err != nil {
 		r.hot.Close()
 		r.jobs.Close()
 		r.cold.Close()
@@ -133,17 +132,7 @@ var sessionSettings = map[string]string{
 	"tcp_user_timeout":                    "20s",
 }
 
-// assignLane gives connections their lanes in turn.
-func (r *Repository) assignLane(connections int) func(context.Context, *pgx.Conn) error {
-	var turn atomic.Int64
-	return func(_ context.Context, conn *pgx.Conn) error {
-		conn.PgConn().CustomData()[laneKey] = (r.lane + int(turn.Add(1))%connections) % counterLanes
-		return nil
-	}
-}
-
-func openPool(ctx context.Context, url string, size int, settings map[string]string,
-	prepare func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, error) {
+func openPool(ctx context.Context, url string, size int, settings map[string]string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("the database URL cannot be parsed") // its text may hold a password
@@ -155,12 +144,7 @@ func openPool(ctx context.Context, url string, size int, settings map[string]str
 	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings)
 	maps.Copy(config.ConnConfig.RuntimeParams, settings)
 	config.ConnConfig.OnNotice = noteUnreplicated
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		if err := registerArrays(conn); err != nil || prepare == nil {
-			return err
-		}
-		return prepare(ctx, conn)
-	}
+	config.AfterConnect = registerArrays
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("prepare connections: %w", err)
@@ -221,11 +205,8 @@ func noteUnreplicated(conn *pgconn.PgConn, notice *pgconn.Notice) {
 	}
 }
 
-// Keys of what is kept beside a connection.
-const (
-	unreplicated = "unreplicated"
-	laneKey      = "lane"
-)
+// unreplicated is the key of a mark that is kept beside a connection.
+const unreplicated = "unreplicated"
 
 // newReplicaID makes the name under which this process notifies.
 func newReplicaID() string { return rand.Text() }

@@ -34,7 +34,7 @@ ORDER BY 1`
 const claimedByLease = `
 	FROM messages
 	WHERE queue_id = $1 AND priority = 0 AND returned AND lease >= $2 AND lease < $2 + $3
-		AND visible_at BETWEEN tusq_now() + $4 * interval '1 microsecond' - interval '1 minute' AND tusq_now() + $4 * interval '1 microsecond'
+		AND visible_at BETWEEN tusq_now() + $4 * interval '1 microsecond' - interval '10 minutes' AND tusq_now() + $4 * interval '1 microsecond'
 	ORDER BY visible_at, id
 	LIMIT $3`
 

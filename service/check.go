@@ -10,6 +10,8 @@ import (
 const (
 	sweepInterval = 5 * time.Second
 	sweepShare    = 20 // a sweep takes one part in so many of the time
+	sweepTimeout  = 2 * time.Minute
+	sideTimeout   = 3 * time.Second // of a check or a notification: their connection may be dead
 )
 
 // runChecks looks every interval whether something is visible for those that wait.
@@ -38,6 +40,8 @@ func (s *Service) checkWaiting(ctx context.Context) error {
 	for id := range waiting {
 		checks = append(checks, QueueCheck{ID: id, From: s.floors.of(id)})
 	}
+	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
+	defer cancel()
 	live, visible, err := s.store.Check(ctx, checks)
 	if err != nil {
 		return err
@@ -79,6 +83,8 @@ func (s *Service) sweep(ctx context.Context) error {
 	if len(floors) == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
 	found, err := s.store.Sweep(ctx, floors)
 	for id, floor := range found {
 		s.floors.lower(id, floor)

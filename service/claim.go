@@ -22,6 +22,9 @@ func (s *Service) claimOnce(ctx context.Context, q *Queue, receive ReceiveMessag
 func (s *Service) claim(ctx context.Context, q *Queue, receive ReceiveMessages, beside ...*op) (got []Claimed, more bool, err error) {
 	for want := receive.demand(q); !s.isDraining(); want.want.Slack = claimSlack {
 		demand := want
+		if err := s.answers.full(); err != nil {
+			return nil, false, err
+		}
 		o := &op{kind: opClaim, queue: q, claim: &demand}
 		if err := s.do(ctx, append([]*op{o}, beside...)); err != nil {
 			return nil, false, err

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"testing"
+	"time"
 
 	"tusq/service"
 )
@@ -49,4 +50,34 @@ func TestParkedReceiverBuriesDeadLetters(t *testing.T) {
 	if dead := w.one("dead.fifo"); dead.Body != "poison" {
 		t.Errorf("the dead-letter queue holds %q", dead.Body)
 	}
+}
+
+// TestPollEndsAlsoWhenItsLastMessageIsBuried lets the time of a receive end while a slow flush
+// hands it a message that is only fit for the dead-letter queue.
+func TestPollEndsAlsoWhenItsLastMessageIsBuried(t *testing.T) {
+	w := setupFaulty(t, "orders.fifo", &faulty{})
+	w.create("dead.fifo", service.QueueChange{})
+	_, err := w.UpdateQueue(w.ctx, caller, w.queue, service.QueueChange{
+		DeadLetter: &service.DeadLetter{Queue: "dead.fifo", MaxReceives: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.send("poison")
+	poison := w.one(w.queue)
+	got := make(chan answer, 1)
+	start := time.Now()
+	before := w.Waiting()
+	go func() {
+		messages, err := w.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1, Wait: new(time.Second)})
+		got <- answer{messages, err, time.Since(start)}
+	}()
+	for w.Waiting() == before {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(time.Until(start.Add(700 * time.Millisecond))) // the flush ends after the wait
+	w.store.slow = 500 * time.Millisecond
+	if err := w.extend(poison.Receipt, 0); err != nil {
+		t.Fatal(err)
+	}
+	(<-got).mustHave(t, 0)
 }

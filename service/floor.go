@@ -19,7 +19,7 @@ import (
 const (
 	// floorSlack is how far the floor stays behind. Every entry inside is read by every claim.
 	floorSlack = 20 * time.Millisecond
-	floorAge   = 10 * time.Minute // after the last claim, a floor is forgotten
+	floorAge   = 10 * time.Minute // after the last claim, a floor is dropped
 )
 
 // floors are the floors of the queues from which this replica has claimed.
@@ -34,9 +34,22 @@ type queueFloor struct {
 	Floor
 	now time.Time // the database's
 	at  time.Time // this replica's, at that moment or later
+
+	// A claim raises the floor when it has ended. What has lowered it meanwhile still holds.
+	changes int   // counts what lowers it
+	lowest  Floor // to which it was lowered since a claim raised it that nothing had come between
+	unknown bool  // it was forgotten since then
 }
 
-// of returns where a claim begins.
+// begin tells a claim where to begin.
+func (f *floors) begin(queueID int64, claim *Claim) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	q := f.queue(queueID)
+	claim.From, claim.floorChanges = q.Floor, q.changes
+}
+
+// of returns a queue's floor.
 func (f *floors) of(queueID int64) Floor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -44,6 +57,18 @@ func (f *floors) of(queueID int64) Floor {
 		return q.Floor
 	}
 	return Floor{}
+}
+
+func (f *floors) queue(id int64) *queueFloor {
+	q := f.queues[id]
+	if q == nil {
+		if len(f.queues) >= cacheSize {
+			clear(f.queues)
+		}
+		q = &queueFloor{at: time.Now()}
+		f.queues[id] = q
+	}
+	return q
 }
 
 // raise sets a queue's floor to where a claim has found that the next one could begin.
@@ -55,18 +80,21 @@ func (f *floors) raise(queueID int64, claim *Claim) {
 	defer f.mu.Unlock()
 	q := f.queues[queueID]
 	if q == nil {
-		if len(f.queues) >= cacheSize {
-			clear(f.queues)
-		}
-		q = &queueFloor{}
-		f.queues[queueID] = q
+		return
+	}
+	undisturbed := q.changes == claim.floorChanges
+	if undisturbed {
+		q.lowest, q.unknown = Floor{}, false
 	}
 	q.now, q.at = claim.Now, time.Now()
-	if !claim.Floor.Fresh.IsZero() {
-		q.Fresh = claim.Floor.Fresh.Add(-floorSlack)
+	if q.unknown {
+		return
 	}
-	if !claim.Floor.Returned.IsZero() {
-		q.Returned = claim.Floor.Returned.Add(-floorSlack)
+	if to := claim.Floor.Fresh; !to.IsZero() {
+		q.Fresh = lower(to.Add(-floorSlack), q.lowest.Fresh)
+	}
+	if to := claim.Floor.Returned; !to.IsZero() {
+		q.Returned = lower(to.Add(-floorSlack), q.lowest.Returned)
 	}
 }
 
@@ -74,7 +102,7 @@ func (f *floors) raise(queueID int64, claim *Claim) {
 func (f *floors) lowerTo(queueID int64, since time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if q := f.queues[queueID]; q != nil && !since.IsZero() {
+	if q := f.queues[queueID]; q != nil && !since.IsZero() && !q.now.IsZero() {
 		q.lower(Floor{Fresh: q.now.Add(since.Sub(q.at)), Returned: q.now.Add(since.Sub(q.at))})
 	}
 }
@@ -89,25 +117,67 @@ func (f *floors) lower(queueID int64, found Floor) {
 }
 
 func (q *queueFloor) lower(to Floor) {
-	q.Fresh, q.Returned = lower(q.Fresh, to.Fresh), lower(q.Returned, to.Returned)
+	before := q.Floor
+	q.Fresh, q.Returned = lower(q.Fresh, withSlack(to.Fresh)), lower(q.Returned, withSlack(to.Returned))
+	if q.Floor != before {
+		q.changes++
+	}
+	if !to.Fresh.IsZero() {
+		q.lowest.Fresh = earliest(q.lowest.Fresh, withSlack(to.Fresh))
+	}
+	if !to.Returned.IsZero() {
+		q.lowest.Returned = earliest(q.lowest.Returned, withSlack(to.Returned))
+	}
 }
 
-// lower returns the lower of a floor and where something was found; zero: nothing was.
+func withSlack(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(-floorSlack)
+}
+
+// lower returns the lower of a floor, of which zero is the lowest, and where something was
+// found; zero: nothing was.
 func lower(floor, found time.Time) time.Time {
-	if floor.IsZero() || found.IsZero() || floor.Before(found.Add(-floorSlack)) {
+	if floor.IsZero() || found.IsZero() || floor.Before(found) {
 		return floor
 	}
-	return found.Add(-floorSlack)
+	return found
 }
 
-// forget makes the next claim begin at the beginning.
+// earliest returns the earlier of two times; zero is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// forget makes claims begin at the beginning, until one that begins after this has ended.
 func (f *floors) forget(queueID int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.queues, queueID)
+	if q := f.queues[queueID]; q != nil {
+		q.forget()
+	}
 }
 
-// used returns the floors of the queues that are claimed from, and forgets the others.
+// forgetAll is forget for every queue.
+func (f *floors) forgetAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, q := range f.queues {
+		q.forget()
+	}
+}
+
+func (q *queueFloor) forget() {
+	q.Floor, q.unknown = Floor{}, true
+	q.changes++
+}
+
+// used returns the floors of the queues that are claimed from, and drops the others.
 func (f *floors) used() map[int64]Floor {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,18 +8,15 @@ import (
 	"time"
 )
 
-const (
-	flushAttempts = 3               // of a flush that met a conflict or lost its connection
-	revokeTimeout = 5 * time.Second // to undo claims whose commit is unknown
-)
+const flushAttempts = 3 // of a flush that met a conflict or lost its connection
 
 // flush carries out ops in one transaction, again where that is safe and may help. It calls
 // next when nothing is left but the commit, if that is slow.
-func (s *Service) flush(ctx context.Context, ops []*op, next func()) error {
+func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) error {
 	do, id, again := s.store.Flush, rand.Int64(), false
 	began := time.Now() // of the first attempt: it may be the one that was committed
 	for attempt := 1; ; attempt++ {
-		work := plan(ops, id)
+		work := plan(ops, loop, id)
 		var handoffs []handoff
 		if !again { // of what may be stored already, somebody may have been told
 			handoffs = s.parking.handOff(work)
@@ -27,7 +24,7 @@ func (s *Service) flush(ctx context.Context, ops []*op, next func()) error {
 		for i := range work {
 			work[i].finish()
 		}
-		s.setFloors(work)
+		s.prepareClaims(work)
 		timing := s.pace.begin(next)
 		err := do(ctx, work, timing.onExecuted())
 		if err == nil {
@@ -40,7 +37,8 @@ func (s *Service) flush(ctx context.Context, ops []*op, next func()) error {
 		unknown := errors.Is(err, ErrOutcomeUnknown)
 		if unknown {
 			do, again = s.store.Reflush, true
-			if revokeErr := s.revoke(work, err); revokeErr != nil {
+			if revokeErr := s.revoke(ctx, work, err); revokeErr != nil {
+				s.revocations.add(work, err)
 				err, unknown = revokeErr, false
 			}
 		}
@@ -51,12 +49,13 @@ func (s *Service) flush(ctx context.Context, ops []*op, next func()) error {
 	}
 }
 
-// setFloors tells standard queues' claims where to begin.
-func (s *Service) setFloors(work []QueueWork) {
+// prepareClaims tells claims how much they may take and, on standard queues, where to begin.
+func (s *Service) prepareClaims(work []QueueWork) {
 	for i := range work {
 		for _, claim := range work[i].Claims {
+			claim.MaxBytes = s.answers.claimBytes()
 			if !work[i].FIFO {
-				claim.From = s.floors.of(work[i].QueueID)
+				s.floors.begin(work[i].QueueID, claim)
 			}
 		}
 	}
@@ -70,14 +69,6 @@ func (s *Service) distrustFloors(work []QueueWork) {
 			s.announce(Event{QueueID: w.QueueID, Changed: true})
 		}
 	}
-}
-
-// revoke makes a flush's unknown commit certain and undoes its claims. The flush's own
-// time may be over, so it takes its own.
-func (s *Service) revoke(work []QueueWork, flushErr error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
-	defer cancel()
-	return s.store.Revoke(ctx, work, flushErr)
 }
 
 func isDivisible(err error) bool { return errors.Is(err, ErrData) }
@@ -168,5 +159,8 @@ func (w *QueueWork) events() []Event {
 
 // drained tells that the flush's own claims have taken all that was visible at its end.
 func (w *QueueWork) drained() bool {
-	return len(w.Claims) > 0 && !slices.ContainsFunc(w.Claims, func(c *Claim) bool { return c.More })
+	return len(w.Claims) > 0 && !slices.ContainsFunc(w.Claims, func(c *Claim) bool {
+		// After a failover the database's clock may be behind the floor.
+		return c.More || c.From.Fresh.After(c.Now) || c.From.Returned.After(c.Now)
+	})
 }

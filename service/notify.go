@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -91,7 +92,9 @@ func (s *Service) runNotifier(ctx context.Context) error {
 
 // notify tells the other replicas of events or, without any, that this one is there.
 func (s *Service) notify(ctx context.Context, events []Event) {
-	if err := s.store.Notify(ctx, events); err != nil && ctx.Err() == nil {
+	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
+	defer cancel()
+	if err := s.store.Notify(ctx, events); err != nil && !errors.Is(err, context.Canceled) {
 		s.log.Warn("other replicas were not notified", "err", err)
 	}
 }

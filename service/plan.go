@@ -11,7 +11,7 @@ const maxClaim = 1000
 
 // plan groups ops into each queue's work, in the order of the queues' ids, so that
 // two replicas' flushes lock what they share in the same order.
-func plan(ops []*op, flushID int64) []QueueWork {
+func plan(ops []*op, lane int, flushID int64) []QueueWork {
 	index := make(map[int64]int, 1)
 	work := make([]QueueWork, 0, 1)
 	workOf := func(queueID int64, fifo bool) *QueueWork {
@@ -19,7 +19,7 @@ func plan(ops []*op, flushID int64) []QueueWork {
 		if !ok {
 			i = len(work)
 			index[queueID] = i
-			work = append(work, QueueWork{QueueID: queueID, FIFO: fifo, FlushID: flushID})
+			work = append(work, QueueWork{QueueID: queueID, FIFO: fifo, Lane: lane, FlushID: flushID})
 		}
 		return &work[i]
 	}

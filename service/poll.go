@@ -15,6 +15,7 @@ type poller struct {
 	receive ReceiveMessages
 	waiter  *wake.Waiter
 	timeout <-chan time.Time
+	over    bool // the time is over
 }
 
 // poll claims, and sleeps until there may be more, for as long as wait.
@@ -26,7 +27,7 @@ func (s *Service) poll(ctx context.Context, caller Caller, q *Queue, receive Rec
 	p := poller{Service: s, queue: q, receive: receive, waiter: waiter, timeout: timeout.C}
 	for {
 		claimed, woken, err := p.round(ctx)
-		if err != nil || len(claimed) > 0 || !woken {
+		if err != nil || len(claimed) > 0 || !woken || p.over {
 			return claimed, err
 		}
 		now, err := s.queues.get(ctx, caller.Account, q.Name)
@@ -99,6 +100,7 @@ func (p *poller) sleep(ctx context.Context, demand *parked) (handed []Claimed, w
 	case <-p.waiter.C:
 		woken = true
 	case <-p.timeout:
+		p.over = true
 	case <-p.draining:
 	case <-ctx.Done():
 		err = ctx.Err()

@@ -31,6 +31,7 @@ func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue stri
 	if err != nil {
 		return nil, err
 	}
+	s.answers.hold(ctx, claimed)
 	return s.deliver(q, claimed)
 }
 

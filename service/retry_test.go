@@ -23,9 +23,10 @@ type faulty struct {
 	err     error        // what they fail with
 	between func()       // what happens between such a commit and the next attempt; nil: nothing
 
-	flushes  atomic.Int32 // so far
-	claims   atomic.Int32 // claim statements so far
-	handoffs atomic.Int32 // messages that were to be stored already claimed
+	slow     time.Duration // that flushes take longer
+	flushes  atomic.Int32  // so far
+	claims   atomic.Int32  // claim statements so far
+	handoffs atomic.Int32  // messages that were to be stored already claimed
 }
 
 func (f *faulty) Flush(ctx context.Context, work []service.QueueWork, executed func()) error {
@@ -39,6 +40,7 @@ func (f *faulty) Reflush(ctx context.Context, work []service.QueueWork, executed
 func (f *faulty) fail(ctx context.Context, work []service.QueueWork, executed func(),
 	flush func(context.Context, []service.QueueWork, func()) error) error {
 	f.flushes.Add(1)
+	time.Sleep(f.slow)
 	for _, w := range work {
 		f.claims.Add(int32(len(w.Claims)))
 		for _, h := range w.Handoffs {
@@ -175,6 +177,7 @@ func setupFaulty(t *testing.T, queue string, store *faulty) *faultyWorld {
 		}
 		store.Close()
 	})
+	<-svc.Listening() // before that, all receivers are woken
 	w := &world{Service: svc, other: svc, t: t, ctx: ctx, queue: queue}
 	w.create(w.queue, service.QueueChange{})
 	return &faultyWorld{world: w, store: store, url: url}

@@ -55,10 +55,14 @@ type Service struct {
 	engine   *engine.Loop[*op]
 	calls    openCalls
 	inFlight inFlightCounts
+	answers  answers
 	hub      *wake.Hub
 	parking  *parking
 	floors   floors
 	pace     pace
+
+	revocations *revocations
+
 	hearing  atomic.Bool  // other replicas are listened to at this moment
 	heard    atomic.Int64 // when another replica was last heard of, in Unix nanoseconds
 	notifier *notifier
@@ -81,14 +85,17 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		return nil, fmt.Errorf("load the receipt key: %w", err)
 	}
 	s := &Service{
-		store:     store,
-		log:       opts.Logger,
-		receipts:  newSealer(key),
-		queues:    newQueueCache(store),
-		calls:     openCalls{keys: map[openCall]bool{}},
-		inFlight:  inFlightCounts{queues: map[int64]*inFlightCount{}},
-		hub:       wake.NewHub(),
-		parking:   newParking(),
+		store:    store,
+		log:      opts.Logger,
+		receipts: newSealer(key),
+		queues:   newQueueCache(store),
+		calls:    openCalls{keys: map[openCall]bool{}},
+		inFlight: inFlightCounts{queues: map[int64]*inFlightCount{}},
+		hub:      wake.NewHub(),
+		parking:  newParking(),
+
+		revocations: newRevocations(),
+
 		floors:    floors{queues: map[int64]*queueFloor{}},
 		notifier:  newNotifier(),
 		redrive:   make(chan struct{}, 1),
@@ -125,6 +132,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.engine.Run(ctx) })
 	group.Go(func() error { return s.runChecks(ctx) })
 	group.Go(func() error { return s.runSweeps(ctx) })
+	group.Go(func() error { return s.runRevocations(ctx) })
 	group.Go(func() error { return s.runNotifier(ctx) })
 	group.Go(func() error { return s.runListener(ctx) })
 	group.Go(func() error { return s.runPresence(ctx) })
@@ -187,9 +195,10 @@ func (s *Service) runListener(ctx context.Context) error {
 func (s *Service) resync(ctx context.Context) {
 	s.hear() // there may be others
 	s.hearing.Store(true)
-	s.notify(ctx, nil)
 	s.queues.forgetAll()
+	s.floors.forgetAll()
 	s.hub.WakeAll()
+	s.notify(ctx, nil)
 	s.listenOnce.Do(func() { close(s.listening) })
 }
 

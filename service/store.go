@@ -159,6 +159,7 @@ type Key [16]byte
 type QueueWork struct {
 	QueueID  int64
 	FIFO     bool
+	Lane     int   // of this replica's counters: one flush at a time has it, in all attempts
 	FlushID  int64 // random, the same in all attempts at a flush
 	Deletes  []*Settlement
 	Extends  []*Settlement
@@ -246,6 +247,7 @@ type SendCall struct {
 
 // Claim takes up to Max visible messages for Visibility.
 type Claim struct {
+	MaxBytes   int64 // of the messages, of which one at least is claimed; 0: 16 MiB
 	Max        int
 	PerCaller  int // on a FIFO queue: Max is a multiple of it; messages of a group go to one caller
 	Slack      int // on a FIFO queue: groups that turn out to be not ready, on which no place is lost
@@ -257,6 +259,8 @@ type Claim struct {
 	Lease      int64
 	DeadLetter *DeadLetter // with its QueueID; nil: none
 	From       Floor       // where to begin; zero: at the beginning. Not of a FIFO queue
+
+	floorChanges int // of the floor, when the claim was told where to begin
 
 	// Answers.
 	Floor    Floor     // where a claim right after this one could begin; zero: where this one did

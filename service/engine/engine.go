@@ -15,10 +15,11 @@ var ErrClosed = errors.New("engine: closed")
 
 // Options of a Loop. All but Divisible are required.
 type Options[T any] struct {
-	// Flush carries out operations in one transaction. An error means that none took effect.
+	// Flush carries out operations in one transaction, for one of the loops. An error means
+	// that none took effect, as far as is known.
 	// It may call next when nothing is left but to wait for the commit: the next flush may
 	// then begin beside it, where there is another loop.
-	Flush func(ctx context.Context, ops []T, next func()) error
+	Flush func(ctx context.Context, loop int, ops []T, next func()) error
 	// Done takes operations whose flush has ended, with its error.
 	Done func(ops []T, err error)
 	// Divisible tells whether err may come from a single operation, so that parts may succeed.
@@ -84,8 +85,8 @@ func (l *Loop[T]) Submit(ops []T) error {
 func (l *Loop[T]) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, l.Close)()
 	var loops sync.WaitGroup
-	for range l.opts.Loops {
-		loops.Go(l.loop)
+	for n := range l.opts.Loops {
+		loops.Go(func() { l.loop(n) })
 	}
 	loops.Wait()
 	return nil
@@ -99,7 +100,7 @@ func (l *Loop[T]) Close() {
 	l.changed.Broadcast()
 }
 
-func (l *Loop[T]) loop() {
+func (l *Loop[T]) loop(n int) {
 	var ops []T
 	for {
 		next := l.begin()
@@ -108,7 +109,7 @@ func (l *Loop[T]) loop() {
 			next()
 			return
 		}
-		l.carryOut(ops, next)
+		l.carryOut(n, ops, next)
 		next()
 		clear(ops) // let go of what the operations hold
 	}
@@ -150,14 +151,14 @@ func (l *Loop[T]) take(ops []T) []T {
 }
 
 // carryOut flushes ops, in ever smaller parts while the data of one spoils the rest.
-func (l *Loop[T]) carryOut(ops []T, next func()) {
+func (l *Loop[T]) carryOut(n int, ops []T, next func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.opts.FlushTimeout)
-	err := l.opts.Flush(ctx, ops, next)
+	err := l.opts.Flush(ctx, n, ops, next)
 	cancel()
 	if err != nil && len(ops) > 1 && l.opts.Divisible(err) {
 		half := len(ops) / 2
-		l.carryOut(ops[:half], next)
-		l.carryOut(ops[half:], next)
+		l.carryOut(n, ops[:half], next)
+		l.carryOut(n, ops[half:], next)
 		return
 	}
 	l.opts.Done(ops, err)

@@ -22,7 +22,7 @@ type recorder struct {
 
 func (r *recorder) options() Options[int] {
 	return Options[int]{
-		Flush: func(ctx context.Context, ops []int, _ func()) error {
+		Flush: func(ctx context.Context, _ int, ops []int, _ func()) error {
 			if _, bounded := ctx.Deadline(); !bounded {
 				panic("a flush without a deadline")
 			}
@@ -186,7 +186,7 @@ func TestNextFlushBeginsBesideTheCommit(t *testing.T) {
 	r := run(t, func(o *Options[int]) {
 		record := o.Flush
 		o.Loops = 2
-		o.Flush = func(ctx context.Context, ops []int, next func()) error {
+		o.Flush = func(ctx context.Context, loop int, ops []int, next func()) error {
 			mu.Lock()
 			executing++
 			running++
@@ -200,7 +200,7 @@ func TestNextFlushBeginsBesideTheCommit(t *testing.T) {
 			executing--
 			mu.Unlock()
 			next()
-			err := record(ctx, ops, nil)
+			err := record(ctx, loop, ops, nil)
 			mu.Lock()
 			running--
 			mu.Unlock()

@@ -1,0 +1,48 @@
+package service
+
+import (
+	"testing"
+	"time"
+)
+
+// TestWhatLowersAFloorDuringAClaimHolds raises a floor by a claim that began before the floor
+// was lowered, or forgotten; the claim after that is undisturbed.
+func TestWhatLowersAFloorDuringAClaimHolds(t *testing.T) {
+	start := time.Now()
+	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+	claimAt := func(f *floors, seconds int, meanwhile func()) {
+		c := &Claim{}
+		f.begin(1, c)
+		meanwhile()
+		c.Now, c.Floor = at(seconds), Floor{Fresh: at(seconds), Returned: at(seconds)}
+		f.raise(1, c)
+	}
+	nothing := func() {}
+	for name, test := range map[string]struct {
+		meanwhile func(*floors)
+		want      Floor // after the claim
+	}{
+		"nothing":     {func(*floors) {}, Floor{Fresh: at(20), Returned: at(20)}},
+		"a sweep":     {func(f *floors) { f.lower(1, Floor{Fresh: at(3)}) }, Floor{Fresh: at(3), Returned: at(20)}},
+		"an event":    {func(f *floors) { f.lowerTo(1, time.Now().Add(-5*time.Second)) }, Floor{Fresh: at(5), Returned: at(5)}},
+		"a change":    {func(f *floors) { f.forget(1) }, Floor{}},
+		"an outage":   {func(f *floors) { f.forgetAll() }, Floor{}},
+		"a new claim": {func(f *floors) { claimAt(f, 15, nothing) }, Floor{Fresh: at(20), Returned: at(20)}},
+	} {
+		f := &floors{queues: map[int64]*queueFloor{}}
+		claimAt(f, 10, nothing)
+		claimAt(f, 20, func() { test.meanwhile(f) })
+		near(t, name+": fresh", f.of(1).Fresh, test.want.Fresh)
+		near(t, name+": returned", f.of(1).Returned, test.want.Returned)
+		claimAt(f, 30, nothing)
+		near(t, name+": after an undisturbed claim", f.of(1).Fresh, at(30))
+	}
+}
+
+// near checks a floor, which has a slack, or that there is none.
+func near(t *testing.T, what string, got, want time.Time) {
+	t.Helper()
+	if got.IsZero() != want.IsZero() || got.Sub(want).Abs() > time.Second {
+		t.Errorf("%s: floor %v, want about %v", what, got, want)
+	}
+}
