@@ -47,10 +47,10 @@ func queueLook(b *batch, w *service.QueueWork) {
 // checkSQL finds the queues that exist, and whether something is visible in each: above the
 // floors in a standard queue, or a group that is ready in a FIFO queue.
 const checkSQL = `
-SELECT q.id, coalesce(fresh.found, returned.found, ready.found, false)
+SELECT q.id, coalesce(fresh.found, returned.found, ready.found, false), q.updated_at
 FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS w (id, fresh, returned)
 CROSS JOIN LATERAL (
-	SELECT id, fifo
+	SELECT id, fifo, updated_at
 	FROM queues
 	WHERE id BETWEEN w.id AND w.id AND deleted_at IS NULL
 	ORDER BY id
@@ -83,27 +83,24 @@ LEFT JOIN LATERAL (
 	LIMIT 1
 ) AS ready ON true`
 
-// Check tells which of the queues exist, and in which of those something is visible.
-func (r *Repository) Check(ctx context.Context, queues []service.QueueCheck) (live, visible map[int64]bool, err error) {
+// Check looks at queues whose receivers wait. Those that do not exist are left out.
+func (r *Repository) Check(ctx context.Context, queues []service.QueueCheck) (map[int64]service.QueueChecked, error) {
 	ids, fresh, returned := make([]int64, len(queues)), make([]pgtype.Timestamptz, len(queues)), make([]pgtype.Timestamptz, len(queues))
 	for i, q := range queues {
 		ids[i], fresh[i], returned[i] = q.ID, floorParam(q.From.Fresh), floorParam(q.From.Returned)
 	}
-	live, visible = make(map[int64]bool, len(queues)), map[int64]bool{}
+	found := make(map[int64]service.QueueChecked, len(queues))
 	rows, _ := r.jobs.Query(ctx, checkSQL, ids, fresh, returned)
 	var id int64
-	var some bool
-	_, err = pgx.ForEachRow(rows, []any{&id, &some}, func() error {
-		live[id] = true
-		if some {
-			visible[id] = true
-		}
+	var checked service.QueueChecked
+	_, err := pgx.ForEachRow(rows, []any{&id, &checked.Visible, &checked.UpdatedAt}, func() error {
+		found[id] = checked
 		return nil
 	})
 	if err != nil {
-		return nil, nil, r.classify("check queues", err)
+		return nil, r.classify("check queues", err)
 	}
-	return live, visible, nil
+	return found, nil
 }
 
 // sweepSQL finds the first message below each floor.

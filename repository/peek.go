@@ -86,48 +86,57 @@ func (r *Repository) PeekMessages(ctx context.Context, queue service.Queue, peek
 	if err != nil {
 		return nil, "", err
 	}
-	limit := peek.Limit + 1
-	params := []any{queue.ID, queue.Settings.Retention, pgtype.UUID{Bytes: cursor.id, Valid: true}, limit}
-	var found []service.Claimed
+	page := &peekPage{limit: peek.Limit + 1}
+	params := []any{queue.ID, queue.Settings.Retention, pgtype.UUID{Bytes: cursor.id, Valid: true}, page.limit}
 	if len(ranges) == 0 {
-		found, err = r.peekPart(ctx, nil, peekAllSQL, params...)
+		err = r.peekPart(ctx, page, 0, peekAllSQL, params...)
 	}
-	parts := make([]int, 0, limit) // of each message found
-	for part := cursor.part; part < len(ranges) && len(found) < limit && err == nil; part++ {
-		from := append(params[:3:3], limit-len(found), ranges[part].returned, cursor.visibleAt)
-		found, err = r.peekPart(ctx, found, ranges[part].sql, from...)
-		for len(parts) < len(found) {
-			parts = append(parts, part)
-		}
+	for part := cursor.part; part < len(ranges) && !page.full() && err == nil; part++ {
+		from := append(params[:3:3], page.limit-len(page.found), ranges[part].returned, cursor.visibleAt)
+		err = r.peekPart(ctx, page, part, ranges[part].sql, from...)
 		cursor, params[2] = peekCursor{visibleAt: time.Unix(0, 0)}, pgtype.UUID{Valid: true}
 	}
 	if err != nil {
 		return nil, "", r.classify("peek", err)
 	}
-	if len(found) < limit {
-		return found, "", nil
+	if !page.full() {
+		return page.found, "", nil
 	}
-	last := found[limit-2]
-	next := peekCursor{visibleAt: last.Message.VisibleAt, id: uuid.UUID(last.ID)}
-	if len(parts) > 0 {
-		next.part = parts[limit-2]
-	}
-	return found[:limit-1], next.String(), nil
+	n := len(page.found) - 1 // the last one only tells that there is another page
+	last := page.found[n-1]
+	next := peekCursor{part: page.parts[n-1], visibleAt: last.Message.VisibleAt, id: uuid.UUID(last.ID)}
+	return page.found[:n], next.String(), nil
 }
 
-// peekPart appends what a statement finds.
-func (r *Repository) peekPart(ctx context.Context, found []service.Claimed, sql string, params ...any) ([]service.Claimed, error) {
+// peekPage is what was found so far, and one message more than the page will have: the page is
+// bounded in messages and in bytes, but has one message at least.
+type peekPage struct {
+	found []service.Claimed
+	parts []int // of the ranges in which each was found
+	limit int
+	bytes int
+}
+
+func (p *peekPage) full() bool {
+	return len(p.found) >= p.limit || len(p.found) > 1 && p.bytes > maxClaimBytes
+}
+
+// peekPart adds what a statement finds.
+func (r *Repository) peekPart(ctx context.Context, page *peekPage, part int, sql string, params ...any) error {
 	rows, _ := r.cold.Query(ctx, sql, params...)
 	defer rows.Close()
 	var future, returned bool
 	m := scanner(&future, &returned)
-	for rows.Next() {
+	for !page.full() && rows.Next() {
 		if err := m.scan(rows); err != nil {
-			return nil, err
+			return err
 		}
-		found = append(found, m.message(state(future, returned)))
+		found := m.message(state(future, returned))
+		page.found, page.parts = append(page.found, found), append(page.parts, part)
+		page.bytes += len(found.Message.Body) + len(found.Attributes)
 	}
-	return found, rows.Err()
+	rows.Close()
+	return rows.Err()
 }
 
 func state(future, returned bool) service.State {

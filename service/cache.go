@@ -78,6 +78,26 @@ func (c *queueCache) load(ctx context.Context, key queueKey, epoch int) (*Queue,
 	return &queue, nil
 }
 
+// confirm notes that a queue was last updated then. It tells whether what is kept of the queue,
+// if anything, is of that time; that is kept longer, unless it depends on another queue.
+func (c *queueCache) confirm(id int64, updatedAt time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := c.names[id]
+	entry, ok := c.entries[key]
+	if !ok || entry.queue.ID != id {
+		return true
+	}
+	if !entry.queue.UpdatedAt.Equal(updatedAt) {
+		return false
+	}
+	if entry.queue.Settings.DeadLetter == nil {
+		entry.until = time.Now().Add(cacheAge)
+		c.entries[key] = entry
+	}
+	return true
+}
+
 // forget drops a queue that has changed.
 func (c *queueCache) forget(id int64) {
 	c.mu.Lock()

@@ -42,16 +42,17 @@ func (s *Service) checkWaiting(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
 	defer cancel()
-	live, visible, err := s.store.Check(ctx, checks)
+	found, err := s.store.Check(ctx, checks)
 	if err != nil {
 		return err
 	}
 	for id, mark := range waiting {
+		checked, live := found[id]
 		switch {
-		case !live[id]:
+		case !live || !s.queues.confirm(id, checked.UpdatedAt):
 			s.queues.forget(id)
 			s.hub.WakeQueue(id)
-		case visible[id]:
+		case checked.Visible:
 			s.hub.Wake(id, 1)
 		default:
 			s.hub.Checked(id, mark)

@@ -91,8 +91,8 @@ type MessageStore interface {
 	RepeatReceive(ctx context.Context, queueID int64, attempt Key, visibility time.Duration) ([]Claimed, error)
 	// RememberReceive keeps what an attempt got for DeduplicationInterval.
 	RememberReceive(ctx context.Context, queueID int64, attempt Key, claimed []Claimed) error
-	// Check tells which of the queues exist, and in which of those something is visible.
-	Check(ctx context.Context, queues []QueueCheck) (live, visible map[int64]bool, err error)
+	// Check looks at queues whose receivers wait. Those that do not exist are left out.
+	Check(ctx context.Context, queues []QueueCheck) (map[int64]QueueChecked, error)
 	// Sweep returns where the claims of standard queues have to begin because something is
 	// visible below their floors. It reads all that is left there.
 	Sweep(ctx context.Context, floors map[int64]Floor) (lower map[int64]Floor, err error)
@@ -116,6 +116,12 @@ type Maintenance interface {
 type QueueCheck struct {
 	ID   int64
 	From Floor
+}
+
+// QueueChecked is what a check finds.
+type QueueChecked struct {
+	Visible   bool // something is
+	UpdatedAt time.Time
 }
 
 // Signals carries events between replicas. They are hints: any may be lost.
