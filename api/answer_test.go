@@ -125,7 +125,7 @@ func TestMiddlewareAllocations(t *testing.T) {
 		w.deadlines = w.deadlines[:0]
 		s.router.ServeHTTP(w, &r)
 	})
-	if got > 5 {
-		t.Errorf("%v allocations, want at most 5", got)
+	if got > 6 { // 5, but under the race detector pools forget what they hold
+		t.Errorf("%v allocations, want at most 6", got)
 	}
 }

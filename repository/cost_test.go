@@ -67,7 +67,11 @@ func TestCostDoesNotDependOnTheBacklog(t *testing.T) {
 		if many[name].pages() > few[name].pages()*3/2+20 {
 			t.Errorf("a %s touches more pages behind 600,000 messages", name)
 		}
-		if many[name].log() > few[name].log()*3/2+500 {
+		most := few[name].log()*3/2 + 500
+		if name == "claim" {
+			most = 10 * 1200 // of ten, whose pages may have no room left for their new versions
+		}
+		if many[name].log() > most {
 			t.Errorf("a %s writes more log behind 600,000 messages", name)
 		}
 	}
