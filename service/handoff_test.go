@@ -87,6 +87,25 @@ func TestHandoffThatFails(t *testing.T) {
 	w.wantStats(w.queue, service.Stats{Visible: 1, InFlight: 1})
 }
 
+// TestHandoffIsRevokedWhenTheDatabaseIsBack commits a hand-off, loses the answer, and cannot
+// revoke it at once: it must not stay in flight to nobody.
+func TestHandoffIsRevokedWhenTheDatabaseIsBack(t *testing.T) {
+	w := setupFaulty(t, "orders", &faulty{commits: true, err: service.ErrOutcomeUnknown})
+	got := w.wait(w.ctx, w.Service, 1)
+	w.store.faults.Store(1)
+	w.store.away.Store(2)
+	_, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: "a"}}})
+	if err == nil {
+		t.Error("acknowledged, although it is not known")
+	}
+	a := <-got
+	a.mustHave(t, 1)
+	if len(a.messages) == 1 && a.messages[0].ReceiveCount != 1 {
+		t.Errorf("receive count %d, want 1", a.messages[0].ReceiveCount)
+	}
+	w.wantStats(w.queue, service.Stats{InFlight: 1})
+}
+
 // TestRepeatedCallHandsNothingOff repeats a call whose message has been deleted since.
 func TestRepeatedCallHandsNothingOff(t *testing.T) {
 	w := setupFaulty(t, "orders", &faulty{})

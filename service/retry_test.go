@@ -24,6 +24,7 @@ type faulty struct {
 	between func()       // what happens between such a commit and the next attempt; nil: nothing
 
 	slow     time.Duration // that flushes take longer
+	away     atomic.Int32  // revocations that fail from now on
 	flushes  atomic.Int32  // so far
 	claims   atomic.Int32  // claim statements so far
 	handoffs atomic.Int32  // messages that were to be stored already claimed
@@ -35,6 +36,13 @@ func (f *faulty) Flush(ctx context.Context, work []service.QueueWork, executed f
 
 func (f *faulty) Reflush(ctx context.Context, work []service.QueueWork, executed func()) error {
 	return f.fail(ctx, work, executed, f.Repository.Reflush)
+}
+
+func (f *faulty) Revoke(ctx context.Context, work []service.QueueWork, flushErr error) error {
+	if f.away.Add(-1) >= 0 {
+		return fmt.Errorf("injected: the database is away")
+	}
+	return f.Repository.Revoke(ctx, work, flushErr)
 }
 
 func (f *faulty) fail(ctx context.Context, work []service.QueueWork, executed func(),
