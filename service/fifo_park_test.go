@@ -26,9 +26,9 @@ func TestDeleteHandsTheGroupOn(t *testing.T) {
 	w.wantStats(w.queue, service.Stats{InFlight: 1, Visible: 1})
 }
 
-// TestParkedReceiverBuriesDeadLetters is handed a message that was received too often: that
-// goes to the dead-letter queue, and the next one to the receiver.
-func TestParkedReceiverBuriesDeadLetters(t *testing.T) {
+// setupPoison gives a FIFO queue whose messages are received once, and its dead-letter queue.
+func setupPoison(t *testing.T) *faultyWorld {
+	t.Helper()
 	w := setupFaulty(t, "orders.fifo", &faulty{})
 	w.create("dead.fifo", service.QueueChange{})
 	_, err := w.UpdateQueue(w.ctx, caller, w.queue, service.QueueChange{
@@ -36,6 +36,13 @@ func TestParkedReceiverBuriesDeadLetters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w
+}
+
+// TestParkedReceiverBuriesDeadLetters is handed a message that was received too often: that
+// goes to the dead-letter queue, and the next one to the receiver.
+func TestParkedReceiverBuriesDeadLetters(t *testing.T) {
+	w := setupPoison(t)
 	w.send("poison", "good")
 	poison := w.one(w.queue)
 	got := w.wait(w.ctx, w.Service, 1)
@@ -55,27 +62,14 @@ func TestParkedReceiverBuriesDeadLetters(t *testing.T) {
 // TestPollEndsAlsoWhenItsLastMessageIsBuried lets the time of a receive end while a slow flush
 // hands it a message that is only fit for the dead-letter queue.
 func TestPollEndsAlsoWhenItsLastMessageIsBuried(t *testing.T) {
-	w := setupFaulty(t, "orders.fifo", &faulty{})
-	w.create("dead.fifo", service.QueueChange{})
-	_, err := w.UpdateQueue(w.ctx, caller, w.queue, service.QueueChange{
-		DeadLetter: &service.DeadLetter{Queue: "dead.fifo", MaxReceives: 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := setupPoison(t)
 	w.send("poison")
 	poison := w.one(w.queue)
-	got := make(chan answer, 1)
-	start := time.Now()
-	before := w.Waiting()
-	go func() {
-		messages, err := w.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1, Wait: new(time.Second)})
-		got <- answer{messages, err, time.Since(start)}
-	}()
-	for w.Waiting() == before {
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(time.Until(start.Add(700 * time.Millisecond))) // the flush ends after the wait
-	w.store.slow = 500 * time.Millisecond
+	const wait = time.Second
+	released := make(chan struct{})
+	w.store.hold = released
+	time.AfterFunc(wait+wait/4, func() { close(released) })
+	got := w.waitFor(w.ctx, w.Service, service.ReceiveMessages{Max: 1, Wait: new(wait)})
 	if err := w.extend(poison.Receipt, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -150,7 +151,7 @@ func TestOneOfAThousandWaitersGetsTheMessage(t *testing.T) {
 			}()
 		}
 		for w.Waiting() < waiters {
-			time.Sleep(time.Millisecond)
+			runtime.Gosched()
 		}
 		before := w.store.claims.Load()
 		if test.sender == "another replica" {
@@ -192,23 +193,17 @@ func TestQuietQueueIsNotAskedAgain(t *testing.T) {
 // TestWaitersWithDifferentTimeouts are handed one flush's messages each with its own timeout.
 func TestWaitersWithDifferentTimeouts(t *testing.T) {
 	w := setupFaulty(t, "orders", &faulty{commits: true, err: service.ErrOutcomeUnknown})
-	done := make(chan []service.Message, 2)
+	var waiting []<-chan answer
 	for _, visibility := range []time.Duration{time.Minute, time.Hour} {
-		go func() {
-			got, err := w.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 2, Wait: new(long), Visibility: &visibility})
-			if err != nil {
-				t.Error(err)
-			}
-			done <- got
-		}()
-	}
-	for w.Waiting() < 2 {
-		time.Sleep(time.Millisecond)
+		waiting = append(waiting, w.waitFor(w.ctx, w.Service,
+			service.ReceiveMessages{Max: 2, Wait: new(long), Visibility: &visibility}))
 	}
 	w.send("a", "b", "c")
 	var timeouts []time.Duration
-	for _, m := range append(<-done, <-done...) {
-		timeouts = append(timeouts, m.VisibleAt.Sub(m.SentAt))
+	for _, got := range waiting {
+		for _, m := range (<-got).messages {
+			timeouts = append(timeouts, m.VisibleAt.Sub(m.SentAt))
+		}
 	}
 	slices.Sort(timeouts)
 	if len(timeouts) != 3 || timeouts[0] != time.Minute || timeouts[2] != time.Hour {

@@ -23,11 +23,11 @@ type faulty struct {
 	err     error        // what they fail with
 	between func()       // what happens between such a commit and the next attempt; nil: nothing
 
-	slow     time.Duration // that flushes take longer
-	away     atomic.Int32  // revocations that fail from now on
-	flushes  atomic.Int32  // so far
-	claims   atomic.Int32  // claim statements so far
-	handoffs atomic.Int32  // messages that were to be stored already claimed
+	hold     <-chan struct{} // until it is closed, flushes that settle wait; nil: they do not
+	away     atomic.Int32    // revocations that fail from now on
+	flushes  atomic.Int32    // so far
+	claims   atomic.Int32    // claim statements so far
+	handoffs atomic.Int32    // messages that were to be stored already claimed
 }
 
 func (f *faulty) Flush(ctx context.Context, work []service.QueueWork, executed func()) error {
@@ -48,7 +48,9 @@ func (f *faulty) Revoke(ctx context.Context, work []service.QueueWork, flushErr 
 func (f *faulty) fail(ctx context.Context, work []service.QueueWork, executed func(),
 	flush func(context.Context, []service.QueueWork, func()) error) error {
 	f.flushes.Add(1)
-	time.Sleep(f.slow)
+	if f.hold != nil && slices.ContainsFunc(work, func(w service.QueueWork) bool { return len(w.Extends) > 0 }) {
+		<-f.hold
+	}
 	for _, w := range work {
 		f.claims.Add(int32(len(w.Claims)))
 		for _, h := range w.Handoffs {

@@ -29,11 +29,16 @@ type answer struct {
 // wait receives in the background from a replica, and returns once it sleeps (or has
 // ended already). The result tells of its end.
 func (w *world) wait(ctx context.Context, replica *service.Service, max int) <-chan answer {
+	return w.waitFor(ctx, replica, service.ReceiveMessages{Max: max, Wait: new(long)})
+}
+
+// waitFor is wait for a receive of any kind.
+func (w *world) waitFor(ctx context.Context, replica *service.Service, receive service.ReceiveMessages) <-chan answer {
 	done := make(chan answer, 1)
 	start := time.Now()
 	before := replica.Waiting()
 	go func() {
-		messages, err := replica.ReceiveMessages(ctx, caller, w.queue, service.ReceiveMessages{Max: max, Wait: new(long)})
+		messages, err := replica.ReceiveMessages(ctx, caller, w.queue, receive)
 		done <- answer{messages, err, time.Since(start)}
 	}()
 	for replica.Waiting() == before && len(done) == 0 {

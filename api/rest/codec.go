@@ -10,11 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 
+	"tusq/internal/buffers"
 	"tusq/service"
 )
 
@@ -23,25 +23,6 @@ const (
 	typeProblem = "application/problem+json"
 	typeText    = "text/plain"
 )
-
-// maxPooled is the capacity over which a buffer is not kept: a few large bodies
-// must not stay in memory for ever.
-const maxPooled = 256 << 10
-
-// buffers hold bodies while they are read and answers while they are made.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-func getBuffer() *bytes.Buffer {
-	buffer := buffers.Get().(*bytes.Buffer)
-	buffer.Reset()
-	return buffer
-}
-
-func putBuffer(buffer *bytes.Buffer) {
-	if buffer.Cap() <= maxPooled {
-		buffers.Put(buffer)
-	}
-}
 
 // decodeBody reads a request's JSON body into target (see decodeJSON).
 func decodeBody(r *http.Request, target any) error {
@@ -80,8 +61,8 @@ func withRawBody(r *http.Request, use func(body []byte) error) error {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return service.Errorf(service.CodeUnsupportedMediaType, "The body must be sent without Content-Encoding.")
 	}
-	buffer := getBuffer()
-	defer putBuffer(buffer)
+	buffer := buffers.Get()
+	defer buffers.Put(buffer)
 	if r.ContentLength > 0 {
 		buffer.Grow(int(min(r.ContentLength, service.MaxMessageBytes)) + bytes.MinRead)
 	}
@@ -142,8 +123,8 @@ func deliverJSON(w http.ResponseWriter, status int, value any) error {
 }
 
 func writeAs(w http.ResponseWriter, media []string, status int, value any) error {
-	buffer := getBuffer()
-	defer putBuffer(buffer)
+	buffer := buffers.Get()
+	defer buffers.Put(buffer)
 	if err := encode(buffer, value); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"tusq/internal/buffers"
 	"tusq/internal/telemetry"
 )
 
@@ -85,8 +86,8 @@ func targetAction(r *http.Request) string {
 // decodeJSON reads the request's body into an input of the action. As SQS does, it
 // ignores members that it does not know and replaces invalid UTF-8 by U+FFFD.
 func decodeJSON(r *http.Request, action action) (any, error) {
-	buffer := getBuffer()
-	defer putBuffer(buffer)
+	buffer := buffers.Get()
+	defer buffers.Put(buffer)
 	if err := readBody(r, buffer); err != nil {
 		return nil, bodyError(err)
 	}
@@ -160,8 +161,8 @@ func (jsonCodec) writeOutput(w http.ResponseWriter, _ *http.Request, _ string, o
 		}
 		return send(w, http.StatusOK, jsonTypeHeader, body)
 	}
-	buffer := getBuffer()
-	defer putBuffer(buffer)
+	buffer := buffers.Get()
+	defer buffers.Put(buffer)
 	body := hot.appendJSON(buffer.AvailableBuffer())
 	*buffer = *bytes.NewBuffer(body) // it may have grown
 	return send(w, http.StatusOK, jsonTypeHeader, body)

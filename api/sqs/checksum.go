@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"tusq/internal/buffers"
 	"tusq/service"
 )
 
@@ -20,8 +21,8 @@ const (
 // bodyMD5 returns the checksum of a message's body, by which clients see that
 // it has arrived as it was sent.
 func bodyMD5(body string) string {
-	buffer := getBuffer()
-	defer putBuffer(buffer)
+	buffer := buffers.Get()
+	defer buffers.Put(buffer)
 	buffer.WriteString(body) // a conversion to bytes would be allocated
 	return md5Text(buffer.Bytes())
 }

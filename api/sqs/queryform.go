@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"tusq/internal/buffers"
 )
 
 // maxParameters bounds what a request makes the parser hold. A full batch has
@@ -31,8 +33,8 @@ func readParameters(r *http.Request) ([]parameter, error) {
 }
 
 func readForm(r *http.Request) (string, error) {
-	buffer := getBuffer()
-	defer putBuffer(buffer)
+	buffer := buffers.Get()
+	defer buffers.Put(buffer)
 	if err := readBody(r, buffer); err != nil {
 		return "", bodyError(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"tusq/internal/buffers"
 	"tusq/internal/telemetry"
 )
 
@@ -27,7 +28,7 @@ func sendXML(w http.ResponseWriter, status int, write func([]byte) []byte) error
 	buffer := xmlBuffers.Get().(*[]byte)
 	body := write((*buffer)[:0])
 	err := send(w, status, []string{xmlType}, body)
-	if cap(body) <= maxPooled {
+	if cap(body) <= buffers.MaxKept {
 		*buffer = body
 		xmlBuffers.Put(buffer)
 	}

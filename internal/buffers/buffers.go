@@ -1,0 +1,28 @@
+// Package buffers keeps buffers for use again: for bodies while they are read, and for
+// answers while they are made.
+package buffers
+
+import (
+	"bytes"
+	"sync"
+)
+
+// MaxKept is the capacity, in bytes, over which a buffer is not kept: a few long bodies
+// must not stay in memory for ever.
+const MaxKept = 256 << 10
+
+var pool = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// Get returns an empty buffer. It should be Put back, when nothing refers to its bytes.
+func Get() *bytes.Buffer {
+	buffer := pool.Get().(*bytes.Buffer)
+	buffer.Reset()
+	return buffer
+}
+
+// Put keeps a buffer, unless it has grown too large.
+func Put(buffer *bytes.Buffer) {
+	if buffer.Cap() <= MaxKept {
+		pool.Put(buffer)
+	}
+}
