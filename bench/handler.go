@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"tusq/bench/process"
+	"tusq/internal/process"
 	"tusq/bench/report"
 )
 

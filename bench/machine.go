@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"strings"
 
-	"tusq/bench/process"
+	"tusq/internal/process"
 	"tusq/bench/report"
 )
 

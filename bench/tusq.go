@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 
-	"tusq/bench/process"
+	"tusq/internal/process"
 	"tusq/bench/report"
 )
 

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"tusq/bench/process"
+	"tusq/internal/process"
 	"tusq/bench/report"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"tusq/bench/process"
+	"tusq/internal/process"
 	"tusq/bench/report"
 )
 

@@ -15,7 +15,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 
-	"tusq/bench/process"
+	"tusq/internal/process"
 	"tusq/bench/report"
 )
 

@@ -135,5 +135,5 @@ func Find(name string, dirs ...string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New(name + " is not installed: run bench/install-peers.sh")
+	return "", errors.New(name + " is not installed")
 }
