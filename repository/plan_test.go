@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"tusq/service"
 )
 
@@ -75,6 +77,23 @@ func TestHotPlans(t *testing.T) {
 		}
 		for name, statement := range statements {
 			t.Run(name+" with statistics "+statistics, func(t *testing.T) { s.checkPlan(t, statement) })
+		}
+	}
+}
+
+// TestHotStatementsAreNotCompiled where the database would compile all that seems dear.
+func TestHotStatementsAreNotCompiled(t *testing.T) {
+	s := setup(t)
+	s.execute(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET jit = on', current_database()); END $$`)
+	other, err := Open(s.ctx, Options{URL: s.url, Replica: "other", HotConnections: 1, Logger: s.log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for name, pool := range map[string]*pgxpool.Pool{"flushes": other.hot, "jobs": other.jobs} {
+		var jit string
+		if err := pool.QueryRow(s.ctx, "SHOW jit").Scan(&jit); err != nil || jit != "off" {
+			t.Errorf("the connections of %s have jit = %q, %v", name, jit, err)
 		}
 	}
 }
