@@ -16,7 +16,12 @@ import (
 // many milliseconds, and how many milliseconds ago their transaction began:
 //
 //	R4ND0M 12345,0,10,0,4 67890,1,0,0,0
-const channel = "tusq"
+//
+// A greeting is the sender's id and a question mark.
+const (
+	channel  = "tusq"
+	greeting = " ?"
+)
 
 // maxPayload is below PostgreSQL's limit of 8000 bytes.
 const maxPayload = 7900
@@ -25,9 +30,19 @@ const maxPayload = 7900
 // need not be.
 func (r *Repository) Notify(ctx context.Context, events []service.Event) error {
 	for _, payload := range payloads(r.id, events) {
-		if _, err := r.signals.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload); err != nil {
-			return r.classify("notify", err)
+		if err := r.notify(ctx, payload); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// Greet asks who is there.
+func (r *Repository) Greet(ctx context.Context) error { return r.notify(ctx, r.id+greeting) }
+
+func (r *Repository) notify(ctx context.Context, payload string) error {
+	if _, err := r.signals.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload); err != nil {
+		return r.classify("notify", err)
 	}
 	return nil
 }
@@ -103,7 +118,7 @@ func decodePayload(payload string) (sender string, events []service.Event) {
 }
 
 // Listen hands on what other replicas notify, until ctx ends or the connection is lost.
-func (r *Repository) Listen(ctx context.Context, ready, heard func(), receive func(service.Event)) error {
+func (r *Repository) Listen(ctx context.Context, ready func(), heard func(greeting bool), receive func(service.Event)) error {
 	conn, err := pgx.ConnectConfig(ctx, r.cold.Config().ConnConfig)
 	if err != nil {
 		return r.classify("listen", err)
@@ -122,7 +137,7 @@ func (r *Repository) Listen(ctx context.Context, ready, heard func(), receive fu
 		if sender == r.id {
 			continue
 		}
-		heard()
+		heard(strings.HasSuffix(notification.Payload, greeting))
 		for _, e := range events {
 			receive(e)
 		}

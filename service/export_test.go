@@ -1,6 +1,9 @@
 package service
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Listening is closed once the service hears of other replicas' events.
 func (s *Service) Listening() <-chan struct{} { return s.listening }
@@ -10,6 +13,12 @@ func (s *Service) Hear(e Event) { s.receiveEvent(e) }
 
 // Sweep looks for what slipped under a floor, as the periodic sweep does.
 func (s *Service) Sweep(ctx context.Context) error { return s.sweep(ctx) }
+
+// IsAlone tells whether a replica believes that there are no others.
+func (s *Service) IsAlone() bool { return s.isAlone() }
+
+// LastHeard is when a replica last heard of another one.
+func (s *Service) LastHeard() time.Time { return time.Unix(0, s.heard.Load()) }
 
 // ForgetOthers makes a replica believe that it is alone.
 func (s *Service) ForgetOthers() { s.heard.Store(0) }

@@ -17,8 +17,11 @@ import (
 // sweep finds.
 
 const (
-	// floorSlack is how far the floor stays behind. Every entry inside is read by every claim.
+	// floorSlack is how far the floor stays behind, for the flushes of other replicas that are
+	// under way. Every entry inside is read by every claim.
 	floorSlack = 20 * time.Millisecond
+	// aloneSlack is enough where there are none: this replica's own flushes follow each other.
+	aloneSlack = time.Millisecond
 	floorAge   = 10 * time.Minute // after the last claim, a floor is dropped
 )
 
@@ -71,8 +74,9 @@ func (f *floors) queue(id int64) *queueFloor {
 	return q
 }
 
-// raise sets a queue's floor to where a claim has found that the next one could begin.
-func (f *floors) raise(queueID int64, claim *Claim) {
+// raise sets a queue's floor to where a claim has found that the next one could begin, less
+// a slack.
+func (f *floors) raise(queueID int64, claim *Claim, slack time.Duration) {
 	if claim.Now.IsZero() {
 		return
 	}
@@ -91,10 +95,10 @@ func (f *floors) raise(queueID int64, claim *Claim) {
 		return
 	}
 	if to := claim.Floor.Fresh; !to.IsZero() {
-		q.Fresh = lower(to.Add(-floorSlack), q.lowest.Fresh)
+		q.Fresh = lower(to.Add(-slack), q.lowest.Fresh)
 	}
 	if to := claim.Floor.Returned; !to.IsZero() {
-		q.Returned = lower(to.Add(-floorSlack), q.lowest.Returned)
+		q.Returned = lower(to.Add(-slack), q.lowest.Returned)
 	}
 }
 

@@ -15,7 +15,7 @@ func TestWhatLowersAFloorDuringAClaimHolds(t *testing.T) {
 		f.begin(1, c)
 		meanwhile()
 		c.Now, c.Floor = at(seconds), Floor{Fresh: at(seconds), Returned: at(seconds)}
-		f.raise(1, c)
+		f.raise(1, c, floorSlack)
 	}
 	nothing := func() {}
 	for name, test := range map[string]struct {

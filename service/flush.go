@@ -110,7 +110,7 @@ func (s *Service) announceWork(w *QueueWork, began time.Time) {
 		s.hub.Schedule(w.QueueID, claim.Visibility) // should the lease end unused
 	}
 	for _, claim := range w.Claims {
-		s.floors.raise(w.QueueID, claim)
+		s.floors.raise(w.QueueID, claim, s.slack())
 		if len(claim.Messages) > 0 {
 			s.hub.Schedule(w.QueueID, claim.Visibility)
 		}
@@ -118,6 +118,14 @@ func (s *Service) announceWork(w *QueueWork, began time.Time) {
 			s.announce(Event{QueueID: claim.DeadLetter.QueueID, Visible: claim.Moved, Since: began})
 		}
 	}
+}
+
+// slack is how far floors stay behind.
+func (s *Service) slack() time.Duration {
+	if s.isAlone() {
+		return aloneSlack
+	}
+	return floorSlack
 }
 
 // events are what a flush made visible in its queue, each with its own delay.

@@ -12,6 +12,7 @@ import (
 const (
 	presenceInterval = 10 * time.Second
 	presenceAge      = 3 * presenceInterval // after which a replica that is not heard of has gone
+	greetingWait     = time.Second          // in which others answer a greeting
 )
 
 // notifier gathers events for the other replicas. NOTIFY takes a lock of the whole
@@ -35,6 +36,11 @@ func (n *notifier) add(e Event) {
 	}
 	n.events[e.QueueID] = e
 	n.mu.Unlock()
+	n.wake()
+}
+
+// wake has what is gathered sent or, if that is nothing, that this replica is there.
+func (n *notifier) wake() {
 	select {
 	case n.added <- struct{}{}:
 	default:
@@ -113,8 +119,24 @@ func (s *Service) runPresence(ctx context.Context) error {
 	}
 }
 
-// hear notes that there are other replicas.
-func (s *Service) hear() { s.heard.Store(time.Now().UnixNano()) }
+// greet asks the other replicas to say that they are there. Who does not answer soon is not.
+func (s *Service) greet(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
+	defer cancel()
+	heard := time.Now()
+	if err := s.store.Greet(ctx); err == nil {
+		heard = time.Now().Add(greetingWait - presenceAge)
+	}
+	s.heard.Store(heard.UnixNano())
+}
+
+// hear notes that there are other replicas, and has a greeting answered.
+func (s *Service) hear(greeting bool) {
+	s.heard.Store(time.Now().UnixNano())
+	if greeting {
+		s.notifier.wake()
+	}
+}
 
 // isAlone tells whether other replicas would have been heard of, and were not.
 func (s *Service) isAlone() bool {

@@ -193,12 +193,11 @@ func (s *Service) runListener(ctx context.Context) error {
 
 // resync makes up for events that were missed while nobody listened.
 func (s *Service) resync(ctx context.Context) {
-	s.hear() // there may be others
+	s.greet(ctx)
 	s.hearing.Store(true)
 	s.queues.forgetAll()
 	s.floors.forgetAll()
 	s.hub.WakeAll()
-	s.notify(ctx, nil)
 	s.listenOnce.Do(func() { close(s.listening) })
 }
 

@@ -128,9 +128,11 @@ type QueueChecked struct {
 type Signals interface {
 	// Notify tells the other replicas of events or, without any, that this one is there.
 	Notify(ctx context.Context, events []Event) error
-	// Listen hands on what others notify until ctx ends or the connection is lost.
-	// It calls ready once it listens, and heard for whatever another replica says.
-	Listen(ctx context.Context, ready, heard func(), receive func(Event)) error
+	// Greet tells the other replicas that this one is there, and asks them to say so too.
+	Greet(ctx context.Context) error
+	// Listen hands on what others notify until ctx ends or the connection is lost. It calls
+	// ready once it listens, and heard for whatever another replica says, a greeting or not.
+	Listen(ctx context.Context, ready func(), heard func(greeting bool), receive func(Event)) error
 }
 
 // Event says that something has happened to a queue.

@@ -295,6 +295,29 @@ func TestConcurrentReceiversNeverShareAMessage(t *testing.T) {
 	w.wantStats(w.queue, service.Stats{})
 }
 
+// TestGreetingIsAnswered starts a replica beside another: the second knows at once that it is
+// not alone, and the first that it is not any more. One that nobody answers is alone soon.
+func TestGreetingIsAnswered(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	eventually := func(what string, is func() bool) {
+		t.Helper()
+		for end, tick := time.Now().Add(long), time.Tick(10*time.Millisecond); !is(); <-tick {
+			if time.Now().After(end) {
+				t.Fatal(what)
+			}
+		}
+	}
+	<-w.Listening()
+	w.ForgetOthers()
+	second := testservice.On(t, w.url, service.Options{})
+	<-second.Listening()
+	eventually("the first replica did not hear the second", func() bool { return !w.IsAlone() })
+	eventually("the second replica did not hear the first", func() bool { return time.Since(second.LastHeard()) < time.Second })
+	alone := testservice.New(t)
+	<-alone.Listening()
+	eventually("a replica that nobody answered was not alone", alone.IsAlone)
+}
+
 // TestReplicaThatIsAloneNotifiesNobody until it hears of another one.
 func TestReplicaThatIsAloneNotifiesNobody(t *testing.T) {
 	w := setup(t, service.QueueChange{})
