@@ -1,0 +1,5 @@
+module tusq/test/fault
+
+go 1.26.0
+
+replace tusq => ../..
