@@ -65,6 +65,12 @@ const queue = "orders"
 // JSON besides its name.
 func serve(t *testing.T, settings string) *server {
 	t.Helper()
+	return serveBy(t, exec.Command(binary), settings)
+}
+
+// serveBy is serve by a command that runs the binary.
+func serveBy(t *testing.T, command *exec.Cmd, settings string) *server {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +80,7 @@ func serve(t *testing.T, settings string) *server {
 	s.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 30 * time.Second}
 	t.Cleanup(s.http.CloseIdleConnections)
 	log := &bytes.Buffer{} // read once the process has ended
-	command := exec.Command(binary, "serve", "--listen", s.address, "--database-url", s.database, "--log-level", "error")
+	command.Args = append(command.Args, "serve", "--listen", s.address, "--database-url", s.database, "--log-level", "error")
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
