@@ -30,7 +30,7 @@ func (c *consumer) work(ctx context.Context) {
 		c.deleteDue(ctx)
 		q := c.Queues[c.random.IntN(len(c.Queues))]
 		ask := receive{
-			most:       1 + c.random.IntN(c.Batch),
+			most:       c.size(),
 			visibility: c.MinVisibility + c.random.IntN(c.MaxVisibility-c.MinVisibility+1),
 		}
 		if name := q.DeadLetter(); name != "" && c.chance(0.1) {

@@ -143,6 +143,34 @@ func (all *tally) message(t *testing.T, e history.Event, m history.Message) {
 	}
 }
 
+// wantOrder checks that the sequence numbers of each group increase in the order in which its producer sent.
+func wantOrder(t *testing.T, events []history.Event) {
+	t.Helper()
+	type place struct{ queue, group string }
+	last := map[place]history.Message{}
+	known := map[string]bool{}
+	for _, e := range events {
+		for _, m := range e.Messages {
+			if e.Op != history.Send || m.Outcome != history.OK || m.Group == "" {
+				continue
+			}
+			if known[m.UID] {
+				t.Errorf("%s was sent again although it had been acknowledged", m.UID)
+			}
+			known[m.UID] = true
+			at := place{e.Queue, m.Group}
+			before := last[at]
+			if len(m.Sequence) < len(before.Sequence) || len(m.Sequence) == len(before.Sequence) && m.Sequence <= before.Sequence {
+				t.Errorf("group %v: %s has sequence number %s, after %s with %s", at, m.UID, m.Sequence, before.UID, before.Sequence)
+			}
+			last[at] = m
+		}
+	}
+	if len(last) < 8 {
+		t.Errorf("only %d groups", len(last))
+	}
+}
+
 // want checks that all that was acknowledged was received, by one id, and that nothing is left.
 func (all *tally) want(t *testing.T, events []history.Event, queues int) {
 	t.Helper()
@@ -154,6 +182,7 @@ func (all *tally) want(t *testing.T, events []history.Event, queues int) {
 			t.Errorf("%s has the ids %v", uid, ids)
 		}
 	}
+	wantOrder(t, events)
 	for uid := range all.received {
 		if all.digests[uid] == "" {
 			t.Errorf("%s was received, but never sent", uid)
@@ -187,7 +216,7 @@ func TestLoad(t *testing.T) {
 			t.Errorf("no %s", what)
 		}
 	}
-	if p := o.Progress; len(all.sent) < 6000 || p.Sent.Load() < int64(len(all.sent)) || p.Deleted.Load() < int64(len(all.sent)) ||
+	if p := o.Progress; len(all.sent) < 6000 || p.Sent.Load() != int64(len(all.sent)) || p.Deleted.Load() < int64(len(all.sent)) ||
 		p.Unknown.Load() != 0 || p.LastSuccess().Before(began) {
 		t.Errorf("%d messages were sent; the progress says %+v", len(all.sent), p)
 	}
