@@ -90,7 +90,9 @@ func (c *checker) found(v Violation) {
 	c.report.add(v)
 }
 
-func acknowledged(a attempt) bool { return a.outcome == history.OK }
+func (o *origin) hasOutcome(outcome history.Outcome) bool {
+	return slices.ContainsFunc(o.attempts, func(a attempt) bool { return a.outcome == outcome })
+}
 
 // count fills in the figures that need no rule.
 func (c *checker) count() {
@@ -117,7 +119,7 @@ func (c *checker) count() {
 		c.report.Received += len(m.holds)
 		if len(m.holds) > 0 {
 			c.report.Messages++
-			if !slices.ContainsFunc(m.origin.attempts, acknowledged) {
+			if m.origin.hasOutcome(history.Unknown) && !m.origin.hasOutcome(history.OK) {
 				c.report.Recovered++
 			}
 		}

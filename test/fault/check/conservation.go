@@ -96,7 +96,7 @@ func (c *checker) stays() map[*queue]*stay {
 			}
 		}
 	}
-	for _, o := range c.origins {
+	for _, o := range c.sent {
 		c.unseen(o, of)
 	}
 	return stays
