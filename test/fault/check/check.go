@@ -67,6 +67,7 @@ func Run(events []history.Event, opts Options) *Report {
 	} {
 		check()
 	}
+	c.report.sort()
 	return c.report
 }
 
@@ -82,7 +83,7 @@ func (c *checker) found(v Violation) {
 	switch v.Checker {
 	case "C2", "C9", "C11", "C13":
 	default:
-		if c.opts.LossAllowed[v.Queue] {
+		if c.opts.LossAllowed[v.Queue] || c.lossy(v.UID) {
 			c.report.Excused[v.Checker]++
 			return
 		}
@@ -92,6 +93,12 @@ func (c *checker) found(v Violation) {
 
 func (o *origin) hasOutcome(outcome history.Outcome) bool {
 	return slices.ContainsFunc(o.attempts, func(a attempt) bool { return a.outcome == outcome })
+}
+
+// lossy says that a message was sent to a queue where loss is allowed.
+func (c *checker) lossy(uid string) bool {
+	o := c.origins[uid]
+	return o != nil && o.queue != nil && c.opts.LossAllowed[o.queue.name]
 }
 
 // count fills in the figures that need no rule.

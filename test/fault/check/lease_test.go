@@ -51,11 +51,17 @@ func delayed(seconds int) func(*history.Message) {
 func TestRepeatedReceives(t *testing.T) {
 	a := func(receipt string, count int) history.Message { return grouped(got("a", receipt, count), "1") }
 	sent, done := send("q.fifo", 0, 1, ok, grouped(body("a"), "1")), remove("q.fifo", 40, 41, unknown, a("r1", 1))
+	attempt, again := call(history.Receive, "q.fifo", 2, 3, unknown), receive("q.fifo", 20, 21, a("r1", 1))
+	other := []history.Event{receive("q.fifo", 36, 38, a("r2", 2)), remove("q.fifo", 39, 40, ok, a("r2", 2))}
 	runExamples(t, []example{
 		{"the same receipt and count", "", Options{},
 			fifo(sent, receive("q.fifo", 2, 3, a("r1", 1)), receive("q.fifo", 4, 5, a("r1", 1)), done)},
 		{"the same receipt, another count", "C3", Options{},
 			fifo(sent, receive("q.fifo", 2, 3, a("r1", 1)), receive("q.fifo", 4, 5, a("r1", 2)), done)},
+		{"a lost one, whose lease may have ended", "", Options{},
+			fifo(plus(other, sent, withKey(attempt, "attempt"), withKey(again, "attempt"))...)},
+		{"a lost one of another attempt", "C3", Options{},
+			fifo(plus(other, sent, withKey(attempt, "other"), withKey(again, "attempt"))...)},
 		{"the same on a standard queue", "C3 C7", Options{}, standard(send("q", 0, 1, ok, body("a")),
 			receive("q", 2, 3, got("a", "r1", 1)), receive("q", 4, 5, got("a", "r1", 1)), remove("q", 6, 7, ok, got("a", "r1", 1)))},
 	})
@@ -87,6 +93,8 @@ func TestReceiveCounts(t *testing.T) {
 		{"moved in time", "", dead, moves(3, done)},
 		{"moved too early", "C7", dead, standard(sent, receive("q", 2, 3, got("a", "r1", 1)),
 			receive("dead", 80, 81, got("a", "r3", 2)), remove("dead", 82, 83, ok, got("a", "r3", 2)), drained("dead", 1001))},
+		{"back from the dead, without counts", "C7", dead, standard(sent, receive("dead", 80, 81, got("a", "r3", 0)), drained("dead", 1001),
+			receive("q", 120, 121, got("a", "r4", 0)), remove("q", 122, 123, ok, got("a", "r4", 0)))},
 		{"back from the dead", "C7", dead, moves(3, receive("q", 120, 121, got("a", "r4", 4)), remove("q", 122, 123, ok, got("a", "r4", 4)))},
 	})
 }

@@ -39,6 +39,8 @@ func TestOrder(t *testing.T) {
 		{"received when an earlier deletion is unknown", "", Options{}, fifo(sendA, sendB, getA, remove(queueF, 6, 7, unknown, out("a", "ra", "9", 1)), getB, doneB)},
 		{"the same, but it was not deleted", "C5", Options{}, fifo(sendA, sendB, getA, remove(queueF, 6, 7, unknown, out("a", "ra", "9", 1)), getB, doneB, again, gone)},
 		{"received when the earlier one may have been purged", "", Options{}, fifo(sendA, sendB, call(history.Purge, queueF, 1, 2, ok), getB, doneB)},
+		{"one between was left out", "C5", Options{}, fifo(sendA, sendB, send(queueF, 0, 3, ok, in("c", "11")),
+			receive(queueF, 4, 5, out("a", "ra", "9", 1), out("c", "rc", "11", 1)), doneA, moved(getB, 8, 9), doneB, remove(queueF, 6, 7, ok, out("c", "rc", "11", 1)))},
 		{"redelivered together", "", Options{}, fifo(sendA, sendB, receive(queueF, 4, 5, out("a", "ra", "9", 1), out("b", "rb", "10", 1)),
 			receive(queueF, 50, 51, out("a", "ra2", "9", 2), out("b", "rb2", "10", 2)), gone, remove(queueF, 52, 53, ok, out("b", "rb2", "10", 2)))},
 		{"redelivered without the first", "C5", Options{}, fifo(sendA, sendB, receive(queueF, 4, 5, out("a", "ra", "9", 1), out("b", "rb", "10", 1)),
@@ -163,11 +165,13 @@ func TestConservation(t *testing.T) {
 	letter, sent := receive("dead", 88, 89, got("c", "r3", 3)), send("q", 20, 21, ok, body("c"))
 	moves := plus(all, sent, receive("q", 22, 23, got("c", "r1", 1)), again, letter,
 		remove("dead", 91, 92, ok, got("c", "r3", 3)), drained("dead", 1001), drained("q", 1000))
+	calm := Options{DeadLetters: dead.DeadLetters, FaultFree: true}
 	runExamples(t, []example{
+		{"perhaps moved by a receive that nobody knows", "", dead, plus(moves, stats("dead", 20, 21, 1))},
 		{"perhaps moved", "", dead, plus(moves, stats("q", 75, 76, 0), stats("q", 75, 76, 1), stats("dead", 75, 76, 0), stats("dead", 75, 76, 1))},
 		{"moved, and still counted", "C8", dead, plus(moves, stats("q", 90, 90, 1))},
 		{"moved, and not counted", "C8", dead, plus(moves, stats("dead", 90, 90, 0))},
-		{"counted before it can have been moved", "C8", dead, plus(moves, stats("dead", 20, 21, 1))},
+		{"counted before it can have been moved", "C8", calm, plus(moves, stats("dead", 20, 21, 1))},
 		{"deleted and counted", "C8", dead, plus(moves, stats("dead", 94, 95, 1))},
 	})
 }
