@@ -15,14 +15,21 @@ const maxCompared = 64
 // A lease begins at a claim, at the earliest when the receive was invoked, so it lasts at least
 // until then plus its timeout. Of two holds one was claimed first. That is no violation if
 // the other's claim may lie behind the end of the first one's lease. So two holds are a
-// violation if each order of theirs is either impossible or lies inside a lease. A
-// receive by the same receipt is a repetition, and was made one hold by the index.
+// violation if each order of theirs is either impossible or lies inside a lease. A deletion or a
+// purge meanwhile excuses nothing: if it took effect first, the message was gone. A receive by
+// the same receipt is a repetition, and was made one hold by the index.
 func (c *checker) leases() {
 	for _, m := range c.messages {
+		deleted := forever
+		if len(m.holds) > 1 {
+			deleted, _, _ = c.certainlyDeleted(m, c.opts.FaultFree)
+		}
 		for i, h := range m.holds {
 			c.early(m, h)
 			for _, o := range m.holds[i+1 : min(len(m.holds), i+1+maxCompared)] {
-				c.compare(m, h, o)
+				if h.inv > deleted || o.inv <= deleted { // else it is a matter of C4
+					c.compare(m, h, o)
+				}
 			}
 		}
 	}
@@ -42,32 +49,16 @@ func (c *checker) compare(m *message, h, o *hold) {
 
 // mayFollow says that o may have been claimed after h and outside its lease.
 func (c *checker) mayFollow(h, o *hold) bool {
-	return o.ret >= h.inv && !c.heldUntil(h, o.span)
+	return o.ret >= h.inv && !h.leaseCovers(o.span, c.slack)
 }
 
 // overlaps says that h's lease held for certain at some moment at which o may have been claimed.
 func (c *checker) overlaps(h, o *hold) bool {
 	first := max(o.inv, h.ret)
-	return first <= o.ret && c.heldUntil(h, span{first, first})
+	return first <= o.ret && h.leaseCovers(span{first, first}, c.slack)
 }
 
-// heldUntil says that, if h was claimed before something that happened in s, its lease held
-// at that moment: nothing that may have been before s.ret can have ended it.
-func (c *checker) heldUntil(h *hold, s span) bool {
-	for _, end := range h.settles {
-		if end.op == history.Delete && end.inv <= s.ret {
-			return false
-		}
-	}
-	for _, p := range h.queue.purges {
-		if p.inv <= s.ret && p.ret >= h.inv {
-			return false
-		}
-	}
-	return h.leaseCovers(s, c.slack)
-}
-
-// leaseCovers says that h's lease, if nothing deleted the message, cannot have ended by s.ret.
+// leaseCovers says that h's lease cannot have ended by s.ret, if h was claimed before.
 // The lease's end was set by the claim or by the last extension. Each that may have been the
 // last must reach beyond s; one is not the last if an acknowledged extension was
 // invoked after it returned and itself returned before s.

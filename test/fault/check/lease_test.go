@@ -30,8 +30,8 @@ func TestLeases(t *testing.T) {
 		{"extended and shortened", "", Options{}, then(50, 60, extend("q", 20, 21, 60, ok, a), extend("q", 22, 23, 5, ok, a))},
 		{"shortened and extended", "C3", Options{}, then(50, 60, extend("q", 20, 21, 5, ok, a), extend("q", 22, 23, 60, ok, a))},
 		{"shortened and extended at one time", "", Options{}, then(50, 60, extend("q", 20, 22, 5, ok, a), extend("q", 21, 23, 60, ok, a))},
-		{"perhaps deleted, so that it was another's", "", Options{}, then(20, 30, remove("q", 15, 16, unknown, a))},
-		{"perhaps purged", "", Options{}, then(20, 30, call(history.Purge, "q", 15, 16, unknown))},
+		{"perhaps deleted, but then it was gone", "C3", Options{}, then(20, 30, remove("q", 15, 16, unknown, a))},
+		{"perhaps purged, but then it was gone", "C3", Options{}, then(20, 30, call(history.Purge, "q", 15, 16, unknown))},
 		{"another's receipt was released", "C3", Options{}, then(20, 30, extend("q", 13, 14, 0, ok, got("a", "r9", 1)))},
 		{"twice in one answer", "C11 C3", Options{}, standard(sent, receive("q", 10, 12, a, b), done)},
 		{"received before its delay", "C3", Options{}, standard(
