@@ -59,6 +59,8 @@ type PostgresOptions struct {
 	Settings map[string]string
 	// Port on 127.0.0.1. 0: one that is free.
 	Port int
+	// Environment is added to the server's.
+	Environment []string
 }
 
 // Postgres is a PostgreSQL cluster of its own in a directory, with its server, which listens on a fixed loopback port and
@@ -69,6 +71,7 @@ type Postgres struct {
 	dir      string
 	log      string
 	port     int
+	env      []string
 	server   *child
 }
 
@@ -79,6 +82,7 @@ func NewPostgres(ctx context.Context, dir string, opts PostgresOptions) (*Postgr
 	if err != nil {
 		return nil, err
 	}
+	p.env = opts.Environment
 	err = p.run(ctx, "", "initdb", "--pgdata="+p.dir, "--username="+superuser, "--auth=trust", "--encoding=UTF8", "--locale=C",
 		"--data-checksums", "--no-instructions")
 	if err != nil {
@@ -173,6 +177,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	command := p.programs.Command(context.WithoutCancel(ctx), syscall.SIGQUIT, "postgres", "-D", p.dir, "-p", strconv.Itoa(p.port))
+	command.Env = append(command.Environ(), p.env...)
 	server, err := start(command, p.log)
 	if err != nil {
 		return err
