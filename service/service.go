@@ -111,7 +111,7 @@ func (s *Service) engineOptions(alone bool) engine.Options[*op] {
 	opts := engine.Options[*op]{
 		Flush:        s.flush,
 		Done:         s.settleOps,
-		Divisible:    isDivisible,
+		Divide:       divide,
 		Weight:       (*op).weight,
 		MaxPending:   maxPendingBytes,
 		MaxWeight:    maxFlushBytes,
