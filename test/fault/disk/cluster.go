@@ -52,6 +52,10 @@ func newCluster(ctx context.Context, size int64, settings ...map[string]string) 
 	if c.programs, err = embeddedpg.FindPrograms(ctx); err != nil {
 		return c, err
 	}
+	// What PostgreSQL prints outlasts the volume's faults.
+	if err := os.Symlink(filepath.Join(c.volume.root, "cluster.log"), c.dir()+".log"); err != nil {
+		return c, err
+	}
 	if c.postgres, err = rig.NewPostgres(ctx, c.dir(), rig.PostgresOptions{Settings: small}); err != nil {
 		return c, err
 	}
