@@ -37,6 +37,9 @@ func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) e
 		unknown := errors.Is(err, ErrOutcomeUnknown)
 		if unknown {
 			do, again = s.store.Reflush, true
+			for _, o := range ops {
+				o.lost = true
+			}
 			if revokeErr := s.revoke(ctx, work, err); revokeErr != nil {
 				s.revocations.add(work, err)
 				err, unknown = revokeErr, false

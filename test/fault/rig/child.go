@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -119,25 +118,4 @@ func tail(path string) string {
 		return err.Error()
 	}
 	return string(bytes.TrimSpace(text[max(0, len(text)-2000):]))
-}
-
-// closers are what to undo, the last first.
-type closers struct {
-	mu   sync.Mutex
-	list []func()
-}
-
-func (c *closers) add(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.list = append(c.list, f)
-}
-
-func (c *closers) run() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i := len(c.list) - 1; i >= 0; i-- {
-		c.list[i]()
-	}
-	c.list = nil
 }
