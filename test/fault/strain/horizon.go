@@ -189,3 +189,17 @@ func (c *cycles) stop() error {
 	}
 	return nil
 }
+
+// Last is the rate at the end of the strain.
+func (r Report) Last() float64 { return r.With[parts-1] }
+
+// Clear empties a migrated database that no replica uses.
+func Clear(ctx context.Context, databaseURL string) error {
+	db, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close(context.WithoutCancel(ctx))
+	_, err = db.Exec(ctx, `TRUNCATE messages, message_groups, once_keys, queue_counters, queues, receive_attempts, redrives`)
+	return err
+}
