@@ -28,6 +28,10 @@ func (r *Repository) classify(operation string, err error) error {
 	case errors.As(err, &connect): // whatever the reason: nothing was sent
 		return unavailable(wrapped)
 	case errors.As(err, &refused):
+		if refused.Code == diskFull {
+			return &service.Error{Code: service.CodeStorageFull, Err: wrapped,
+				Message: "The database's disk is full. Deletes go on as far as they can; sends will when there is room again."}
+		}
 		if isConflict(refused) || isUnavailable(refused) {
 			return unavailable(wrapped)
 		}
@@ -36,6 +40,10 @@ func (r *Repository) classify(operation string, err error) error {
 	}
 	return wrapped
 }
+
+// diskFull is the SQLSTATE of a statement that found no space left on a disk. Where there is none for the log
+// PostgreSQL stops altogether: that is a lost connection.
+const diskFull = "53100"
 
 // isConflict: the transaction was rolled back for the sake of others and may be repeated.
 func isConflict(refused *pgconn.PgError) bool {
@@ -63,9 +71,9 @@ func isUnavailable(refused *pgconn.PgError) bool {
 	}
 	switch refused.Code[:2] {
 	case "08", // connection exception
-		"53", // insufficient resources: connections, memory, disk
+		"53", // insufficient resources: connections, memory; a full disk has its own code
 		"57", // operator intervention: shutdown, crash of another backend, starting up
-		"58": // system error
+		"58": // system error: a disk that cannot be read or written
 		return true
 	}
 	return false
@@ -98,6 +106,8 @@ func (r *Repository) classifyFlush(err error, lost *lostFlush) error {
 		return fmt.Errorf("flush: %w: %w", service.ErrConflict, err)
 	case isData(refused):
 		return fmt.Errorf("flush: %w: %w", service.ErrData, err)
+	case refused.Code == diskFull:
+		return fmt.Errorf("%w: %w", service.ErrFull, r.classify("flush", err))
 	}
 	return r.classify("flush", err)
 }

@@ -13,6 +13,7 @@ type Code string
 const (
 	CodeInternal             Code = "internal"               // a fault of tusq; the cause is logged, never shown
 	CodeUnavailable          Code = "unavailable"            // the database cannot be reached; try again
+	CodeStorageFull          Code = "storage_full"           // the database's disk is full: nothing can be sent now
 	CodeOverloaded           Code = "overloaded"             // too much is pending; try again later
 	CodeInvalidRequest       Code = "invalid_request"        // not to be parsed, unknown field, wrong type
 	CodeInvalidParameter     Code = "invalid_parameter"      // a value out of its range or form
@@ -48,7 +49,7 @@ const (
 
 // Codes lists every code.
 var Codes = []Code{
-	CodeInternal, CodeUnavailable, CodeOverloaded, CodeInvalidRequest, CodeInvalidParameter,
+	CodeInternal, CodeUnavailable, CodeStorageFull, CodeOverloaded, CodeInvalidRequest, CodeInvalidParameter,
 	CodeMissingParameter, CodeRequestTooLarge, CodeUnsupportedMediaType, CodeRouteNotFound,
 	CodeMethodNotAllowed, CodeQueueNotFound, CodeQueueExists, CodeInvalidQueueName,
 	CodeInvalidMessage, CodeInvalidAttribute, CodeMessageTooLarge, CodeBatchEmpty,

@@ -18,7 +18,7 @@ func (s *Service) Sweep(ctx context.Context) error { return s.sweep(ctx) }
 func (s *Service) IsAlone() bool { return s.isAlone() }
 
 // LastHeard is when a replica last heard of another one.
-func (s *Service) LastHeard() time.Time { return time.Unix(0, s.heard.Load()) }
+func (s *Service) LastHeard() time.Time { return s.made.Add(time.Duration(s.heard.Load())) }
 
 // ForgetOthers makes a replica believe that it is alone.
-func (s *Service) ForgetOthers() { s.heard.Store(0) }
+func (s *Service) ForgetOthers() { s.heard.Store(int64(-time.Hour)) }

@@ -74,7 +74,35 @@ func (s *Service) distrustFloors(work []QueueWork) {
 	}
 }
 
-func isDivisible(err error) bool { return errors.Is(err, ErrData) }
+// divide tells where to divide ops whose flush has failed, so that not all fail for the sake of some; 0: nowhere. Where
+// the database is full, what makes room or needs little of it goes first, without the sends.
+func divide(ops []*op, err error) int {
+	switch {
+	case errors.Is(err, ErrData):
+		return len(ops) / 2
+	case errors.Is(err, ErrFull):
+		others, sends := partition(ops, func(o *op) bool { return o.kind != opSend })
+		if sends == 0 { // claims may need more than deletes
+			return others / 2
+		}
+		return others
+	}
+	return 0
+}
+
+// partition moves the ops that are first before the others, in their order, and counts both.
+func partition(ops []*op, first func(*op) bool) (firsts, others int) {
+	var rest []*op
+	for _, o := range ops {
+		if first(o) {
+			ops[firsts] = o
+			firsts++
+		} else {
+			rest = append(rest, o)
+		}
+	}
+	return firsts, copy(ops[firsts:], rest)
+}
 
 // fanOut hands the answers of a committed flush to its ops and wakes whom it concerns.
 func (s *Service) fanOut(work []QueueWork, ops []*op, began time.Time) {

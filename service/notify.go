@@ -123,16 +123,16 @@ func (s *Service) runPresence(ctx context.Context) error {
 func (s *Service) greet(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
 	defer cancel()
-	heard := time.Now()
+	heard := s.age()
 	if err := s.store.Greet(ctx); err == nil {
-		heard = time.Now().Add(greetingWait - presenceAge)
+		heard = s.age() + greetingWait - presenceAge
 	}
-	s.heard.Store(heard.UnixNano())
+	s.heard.Store(int64(heard))
 }
 
 // hear notes that there are other replicas, and has a greeting answered.
 func (s *Service) hear(greeting bool) {
-	s.heard.Store(time.Now().UnixNano())
+	s.heard.Store(int64(s.age()))
 	if greeting {
 		s.notifier.wake()
 	}
@@ -140,5 +140,8 @@ func (s *Service) hear(greeting bool) {
 
 // isAlone tells whether other replicas would have been heard of, and were not.
 func (s *Service) isAlone() bool {
-	return s.hearing.Load() && time.Since(time.Unix(0, s.heard.Load())) > presenceAge
+	return s.hearing.Load() && s.age()-time.Duration(s.heard.Load()) > presenceAge
 }
+
+// age is how long ago this replica was made, whatever becomes of the machine's clock.
+func (s *Service) age() time.Duration { return time.Since(s.made) }

@@ -171,7 +171,7 @@ func (s *Service) refused(err error) error {
 // isServerFault tells whether err is not about the item that it answers.
 func isServerFault(err error) bool {
 	code := ErrorCode(err)
-	return code == CodeUnavailable || code == CodeInternal
+	return code == CodeUnavailable || code == CodeStorageFull || code == CodeInternal
 }
 
 // reload returns a queue's live incarnation, which may have changed since q was read.

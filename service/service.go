@@ -63,8 +63,9 @@ type Service struct {
 
 	revocations *revocations
 
-	hearing  atomic.Bool  // other replicas are listened to at this moment
-	heard    atomic.Int64 // when another replica was last heard of, in Unix nanoseconds
+	hearing  atomic.Bool // other replicas are listened to at this moment
+	made     time.Time
+	heard    atomic.Int64 // when another replica was last heard of, as an age
 	notifier *notifier
 	redrive  chan struct{} // wakes runRedrives
 	check    time.Duration
@@ -87,6 +88,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 	s := &Service{
 		store:    store,
 		log:      opts.Logger,
+		made:     time.Now(),
 		receipts: newSealer(key),
 		queues:   newQueueCache(store),
 		calls:    openCalls{keys: map[openCall]bool{}},
@@ -111,7 +113,7 @@ func (s *Service) engineOptions(alone bool) engine.Options[*op] {
 	opts := engine.Options[*op]{
 		Flush:        s.flush,
 		Done:         s.settleOps,
-		Divisible:    isDivisible,
+		Divide:       divide,
 		Weight:       (*op).weight,
 		MaxPending:   maxPendingBytes,
 		MaxWeight:    maxFlushBytes,

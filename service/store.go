@@ -7,8 +7,8 @@ import (
 )
 
 // Store keeps queues and messages. It is implemented by package repository on
-// PostgreSQL. Its methods return Errors with CodeQueueNotFound, CodeUnavailable or
-// CodeInternal, and Flush also the two below.
+// PostgreSQL. Its methods return Errors with CodeQueueNotFound, CodeUnavailable,
+// CodeStorageFull or CodeInternal, and Flush also the kinds below.
 type Store interface {
 	QueueStore
 	MessageStore
@@ -152,6 +152,8 @@ var (
 	ErrConflict = errors.New("the transaction conflicted with another")
 	// ErrData: the data of at least one item was refused; the others may succeed apart.
 	ErrData = errors.New("the database refused an item")
+	// ErrFull: the database has no room for the transaction. What needs little may succeed apart.
+	ErrFull = errors.New("the database is full")
 )
 
 // MessageID identifies a message inside its queue: a UUID of version 7.

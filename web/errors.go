@@ -12,6 +12,7 @@ import (
 var statuses = map[service.Code]int{
 	service.CodeInternal:             http.StatusInternalServerError,
 	service.CodeUnavailable:          http.StatusServiceUnavailable,
+	service.CodeStorageFull:          http.StatusInsufficientStorage,
 	service.CodeOverloaded:           http.StatusServiceUnavailable,
 	service.CodeInvalidRequest:       http.StatusBadRequest,
 	service.CodeInvalidParameter:     http.StatusBadRequest,
@@ -56,6 +57,7 @@ var headings = map[int]string{
 	http.StatusUnsupportedMediaType:  "Not a form",
 	http.StatusInternalServerError:   "Something went wrong",
 	http.StatusServiceUnavailable:    "Not available just now",
+	http.StatusInsufficientStorage:   "No room left",
 }
 
 // retrySeconds is when to try again after a 503, for clients and for the page itself.

@@ -16,6 +16,7 @@ import (
 var statuses = map[service.Code]int{
 	service.CodeInternal:             http.StatusInternalServerError,
 	service.CodeUnavailable:          http.StatusServiceUnavailable,
+	service.CodeStorageFull:          http.StatusInsufficientStorage,
 	service.CodeOverloaded:           http.StatusServiceUnavailable,
 	service.CodeInvalidRequest:       http.StatusBadRequest,
 	service.CodeInvalidParameter:     http.StatusBadRequest,

@@ -80,6 +80,7 @@ var codes = map[service.Code]struct {
 }{
 	service.CodeInternal:             {internalFailure, "We encountered an internal error. Please try again."},
 	service.CodeUnavailable:          {serviceUnavailable, "The service is temporarily unavailable. Please try again."},
+	service.CodeStorageFull:          {serviceUnavailable, "The service has no room left to store messages. Please try again later."},
 	service.CodeOverloaded:           {serviceUnavailable, "The service is overloaded. Please try again later."},
 	service.CodeInvalidRequest:       {serialization, ""},
 	service.CodeInvalidParameter:     {invalidParameterValue, ""},

@@ -13,7 +13,7 @@ var ErrFull = errors.New("engine: too many operations are pending")
 // ErrClosed is returned by Submit once the loop has been closed.
 var ErrClosed = errors.New("engine: closed")
 
-// Options of a Loop. All but Divisible are required.
+// Options of a Loop. All but Divide are required.
 type Options[T any] struct {
 	// Flush carries out operations in one transaction, for one of the loops. An error means
 	// that none took effect, as far as is known.
@@ -22,8 +22,9 @@ type Options[T any] struct {
 	Flush func(ctx context.Context, loop int, ops []T, next func()) error
 	// Done takes operations whose flush has ended, with its error.
 	Done func(ops []T, err error)
-	// Divisible tells whether err may come from a single operation, so that parts may succeed.
-	Divisible func(err error) bool
+	// Divide tells where to divide operations that failed with err, because parts may succeed; 0: nowhere. It may
+	// change their order. It is asked for two at least.
+	Divide func(ops []T, err error) int
 	// Weight is an operation's cost in memory, in bytes.
 	Weight func(op T) int
 
@@ -150,16 +151,17 @@ func (l *Loop[T]) take(ops []T) []T {
 	return ops
 }
 
-// carryOut flushes ops, in ever smaller parts while the data of one spoils the rest.
+// carryOut flushes ops, in ever smaller parts while some spoil the rest.
 func (l *Loop[T]) carryOut(n int, ops []T, next func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.opts.FlushTimeout)
 	err := l.opts.Flush(ctx, n, ops, next)
 	cancel()
-	if err != nil && len(ops) > 1 && l.opts.Divisible(err) {
-		half := len(ops) / 2
-		l.carryOut(n, ops[:half], next)
-		l.carryOut(n, ops[half:], next)
-		return
+	if err != nil && len(ops) > 1 {
+		if at := l.opts.Divide(ops, err); at > 0 {
+			l.carryOut(n, ops[:at], next)
+			l.carryOut(n, ops[at:], next)
+			return
+		}
 	}
 	l.opts.Done(ops, err)
 }

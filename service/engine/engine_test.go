@@ -45,7 +45,12 @@ func (r *recorder) options() Options[int] {
 				r.done[op] = err
 			}
 		},
-		Divisible:    func(err error) bool { return errors.Is(err, errPoison) },
+		Divide: func(ops []int, err error) int {
+			if errors.Is(err, errPoison) {
+				return len(ops) / 2
+			}
+			return 0
+		},
 		Weight:       func(int) int { return 1 },
 		MaxPending:   100,
 		MaxWeight:    100,
@@ -115,7 +120,7 @@ func TestPoisonFailsAlone(t *testing.T) {
 }
 
 func TestIndivisibleErrorFailsAll(t *testing.T) {
-	r := run(t, func(o *Options[int]) { o.Divisible = func(error) bool { return false } }, func(l *Loop[int]) {
+	r := run(t, func(o *Options[int]) { o.Divide = func([]int, error) int { return 0 } }, func(l *Loop[int]) {
 		submit(t, l, 12, 13)
 	})
 	if r.done[12] == nil || r.done[13] == nil {

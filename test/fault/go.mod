@@ -9,6 +9,7 @@ require (
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/rs/zerolog v1.33.0
+	golang.org/x/sys v0.49.0
 	tusq v0.0.0-00010101000000-000000000000
 )
 
@@ -32,7 +33,6 @@ require (
 	github.com/rs/xid v1.5.0 // indirect
 	github.com/swaggo/files/v2 v2.0.2 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/tomb.v1 v1.0.0-20141024135613-dd632973f1e7 // indirect

@@ -12,11 +12,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"tusq/test/fault/disk"
 	"tusq/test/fault/rig"
+	"tusq/test/fault/scenario"
 )
 
 // config is what the flags say.
@@ -29,6 +32,10 @@ type config struct {
 	balancer string
 	replicas int
 	scenario string
+	module   string
+	strain   time.Duration
+	every    int
+	expired  int
 	times    int
 	only     string
 	load     loadSize
@@ -46,10 +53,12 @@ var errViolations = errors.New("promises were broken")
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends this process, and with it all others
+	// What mounts says why it cannot; nothing else needs mounts.
+	_ = disk.Private()
 	err := run(ctx, os.Args[1:], os.Stdout)
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errViolations):
+	case errors.Is(err, errViolations), errors.Is(err, scenario.ErrBroken):
 		fmt.Fprintln(os.Stderr, "fault:", err)
 		os.Exit(1)
 	default:
@@ -68,8 +77,12 @@ func parse(args []string) (config, error) {
 	flags.StringVar(&c.binary, "binary", "../../bin/tusq", "the tusq to test")
 	flags.StringVar(&c.balancer, "balancer", "../../deploy/haproxy.cfg", "configuration of the load balancer")
 	flags.IntVar(&c.replicas, "replicas", 3, "1 to 3")
-	flags.StringVar(&c.scenario, "scenario", "chaos", "chaos: faults by seed; rolling: restarts of all replicas, in which no request may fail")
-	flags.IntVar(&c.times, "times", 20, "rolling restarts")
+	flags.StringVar(&c.scenario, "scenario", "chaos", "chaos: faults by seed; rolling: restarts of all replicas, in which no request may fail; or one of "+strings.Join(scenario.Names(), ", "))
+	flags.IntVar(&c.times, "times", 20, "rolling restarts; power losses")
+	flags.StringVar(&c.module, "module", "../..", "the source of tusq, of the scenario clock")
+	flags.DurationVar(&c.strain, "strain", 10*time.Minute, "how long the scenarios horizon and autovacuum last")
+	flags.IntVar(&c.every, "every", 1, "of the scenario sweep: cut after one of so many bytes")
+	flags.IntVar(&c.expired, "expired", 1_000_000, "messages, of the scenario expiry")
 	flags.StringVar(&c.only, "faults", "", "names of the faults to choose from, separated by commas (default: all of "+faultNames()+")")
 	flags.IntVar(&c.load.producers, "producers", 8, "clients that send")
 	flags.IntVar(&c.load.consumers, "consumers", 16, "clients that receive")
@@ -101,6 +114,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "seed %d; histories, data and logs are in %s\n", c.seed, c.out)
+	if slices.Contains(scenario.Names(), c.scenario) {
+		return scenario.Run(ctx, c.scenario, scenario.Options{
+			Dir: c.out, Module: c.module, Seed: c.seed, Times: c.times, Every: c.every, Duration: c.strain, Expired: c.expired,
+			Print: func(line string) { fmt.Fprintln(out, line) },
+		})
+	}
 	s, err := startService(ctx, c)
 	if err != nil {
 		return err

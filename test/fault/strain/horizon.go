@@ -1,0 +1,205 @@
+// Package strain keeps PostgreSQL from cleaning up, and makes it clean up much: what a queue in a database suffers from after
+// weeks, within minutes.
+package strain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tusq/service"
+	"tusq/test/fault/replica"
+)
+
+var caller = replica.Caller
+
+// queue is the one that the loads use.
+const queue = "orders"
+
+// parts is in how many parts the time under strain is measured: a rate that falls shows.
+const parts = 4
+
+// Strains keep dead rows from being removed. The names are for Endure.
+var strains = map[string]struct{ begin, end string }{
+	// A transaction that has written something, and sees the database as it was then.
+	"horizon": {
+		begin: `SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id()`,
+		end:   `COMMIT`,
+	},
+	"autovacuum": {begin: tables("SET (autovacuum_enabled = false)"), end: tables("RESET (autovacuum_enabled)")},
+}
+
+// tables changes all tables that messages pass through.
+func tables(change string) string {
+	var sql strings.Builder
+	for _, table := range []string{"messages", "message_groups", "once_keys", "queue_counters"} {
+		fmt.Fprintf(&sql, "ALTER TABLE %s %s;", table, change)
+	}
+	return sql.String()
+}
+
+// Report is what a strain did. Rates are life cycles a second: sent, received and deleted.
+type Report struct {
+	Strain  string
+	Without float64
+	With    [parts]float64 // in each part of the time
+	Cycles  int64          // under the strain
+	Dead    int64          // rows of the messages' table at the end
+	Size    int64          // of the table and its indexes then, in bytes
+}
+
+func (r Report) String() string {
+	rates := make([]string, parts)
+	for i, rate := range r.With {
+		rates[i] = fmt.Sprintf("%.0f", rate)
+	}
+	return fmt.Sprintf("%s: %.0f life cycles a second without, then %s; %d dead rows after %d life cycles, %d MB",
+		r.Strain, r.Without, strings.Join(rates, ", "), r.Dead, r.Cycles, r.Size>>20)
+}
+
+// Endure measures life cycles under a strain, "horizon" or "autovacuum", of so long, and before it for a quarter of that.
+// databaseURL is that of a migrated database without load.
+func Endure(ctx context.Context, strain, databaseURL string, long time.Duration) (report Report, err error) {
+	sql, ok := strains[strain]
+	if !ok {
+		return report, fmt.Errorf("there is no strain %s", strain)
+	}
+	db, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return report, err
+	}
+	defer db.Close(context.WithoutCancel(ctx))
+	r, err := replica.Start(ctx, replica.Options{URL: databaseURL})
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, r.Stop()) }()
+	if _, _, err := r.CreateQueue(ctx, caller, service.CreateQueue{Name: queue}); err != nil {
+		return report, err
+	}
+	report.Strain = strain
+	load := startCycles(r)
+	report.Without = load.rate(ctx, long/parts)
+	if _, err = db.Exec(ctx, sql.begin); err == nil {
+		before := load.cycles.Load()
+		for i := range report.With {
+			report.With[i] = load.rate(ctx, long/parts)
+		}
+		report.Cycles = load.cycles.Load() - before
+	}
+	if err := errors.Join(err, load.stop()); err != nil {
+		return report, err
+	}
+	report.Dead, report.Size, err = litter(ctx, databaseURL)
+	_, endErr := db.Exec(ctx, sql.end)
+	return report, errors.Join(err, endErr)
+}
+
+// litter counts the dead rows that a vacuum leaves now, and the bytes of the table.
+func litter(ctx context.Context, databaseURL string) (dead, size int64, err error) {
+	db, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer db.Close(context.WithoutCancel(ctx))
+	// The statistics of this session's own reads are the newest.
+	err = db.QueryRow(ctx, `
+SELECT (SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'messages'), pg_total_relation_size('messages')`).Scan(&dead, &size)
+	return dead, size, err
+}
+
+// cycles is a load of producers and consumers.
+type cycles struct {
+	replica *replica.Replica
+	clients sync.WaitGroup
+	cancel  context.CancelFunc
+	cycles  atomic.Int64
+	failed  atomic.Pointer[error] // the first
+}
+
+func startCycles(r *replica.Replica) *cycles {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &cycles{replica: r, cancel: cancel}
+	for range 4 {
+		c.clients.Go(func() { c.each(ctx, c.send) })
+		c.clients.Go(func() { c.each(ctx, c.consume) })
+	}
+	return c
+}
+
+func (c *cycles) each(ctx context.Context, do func(context.Context) error) {
+	for ctx.Err() == nil {
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			c.failed.CompareAndSwap(nil, &err)
+			return
+		}
+	}
+}
+
+func (c *cycles) send(ctx context.Context) error {
+	messages := make([]service.SendMessage, 10)
+	for i := range messages {
+		messages[i].Body = filler
+	}
+	_, err := c.replica.SendMessages(ctx, caller, queue, service.SendMessages{Messages: messages})
+	return err
+}
+
+func (c *cycles) consume(ctx context.Context) error {
+	messages, err := c.replica.ReceiveMessages(ctx, caller, queue, service.ReceiveMessages{Max: 10, Wait: new(time.Second)})
+	if err != nil || len(messages) == 0 {
+		return err
+	}
+	receipts := make([]string, len(messages))
+	for i, m := range messages {
+		receipts[i] = m.Receipt
+	}
+	answers, err := c.replica.DeleteMessages(ctx, caller, queue, receipts)
+	if err = errors.Join(append(answers, err)...); err == nil {
+		c.cycles.Add(int64(len(messages)))
+	}
+	return err
+}
+
+// filler is a message's body.
+var filler = strings.Repeat("x", 256)
+
+// rate counts life cycles for so long.
+func (c *cycles) rate(ctx context.Context, long time.Duration) float64 {
+	began, before := time.Now(), c.cycles.Load()
+	select {
+	case <-time.After(long):
+	case <-ctx.Done():
+	}
+	return float64(c.cycles.Load()-before) / time.Since(began).Seconds()
+}
+
+// stop ends the load and returns the first error of a call.
+func (c *cycles) stop() error {
+	c.cancel()
+	c.clients.Wait()
+	if err := c.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Last is the rate at the end of the strain.
+func (r Report) Last() float64 { return r.With[parts-1] }
+
+// Clear empties a migrated database that no replica uses.
+func Clear(ctx context.Context, databaseURL string) error {
+	db, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close(context.WithoutCancel(ctx))
+	_, err = db.Exec(ctx, `TRUNCATE messages, message_groups, once_keys, queue_counters, queues, receive_attempts, redrives`)
+	return err
+}

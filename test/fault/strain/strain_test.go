@@ -1,0 +1,51 @@
+package strain
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"tusq/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+var (
+	duration = flag.Duration("duration", 4*time.Second, "of a strain")
+	expired  = flag.Int("expired", 20_000, "messages")
+)
+
+// TestStrains runs a load while dead rows are not removed. How fast it is depends on the machine; that it does not collapse
+// does not.
+func TestStrains(t *testing.T) {
+	for strain := range strains {
+		t.Run(strain, func(t *testing.T) {
+			report, err := Endure(t.Context(), strain, pgtest.New(t), *duration)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log(report)
+			if report.Dead < report.Cycles/2 || report.Cycles == 0 {
+				t.Errorf("%d life cycles left %d dead rows: there was no strain", report.Cycles, report.Dead)
+			}
+			if last := report.Last(); last < report.Without/10 {
+				t.Errorf("%.0f life cycles a second are left of %.0f", last, report.Without)
+			}
+		})
+	}
+}
+
+// TestExpiry has expired messages deleted while messages are sent.
+func TestExpiry(t *testing.T) {
+	report, err := Expire(t.Context(), pgtest.New(t), *expired)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(report)
+	if report.Early != 0 || report.Left != 0 {
+		t.Error("what was deleted is not what had expired")
+	}
+	if report.Largest > 5000 || report.Parts < int64(*expired)/5000 {
+		t.Error("messages are not deleted in parts")
+	}
+}
