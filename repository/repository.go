@@ -43,7 +43,7 @@ var hotPlans = map[string]string{
 type Options struct {
 	URL     string // of the database, as libpq writes it
 	Replica string // a name that stays this replica's own: it chooses its counter lane
-	// HotConnections is how many flushes may run at a time.
+	// HotConnections is how many flushes of one durability may run at a time.
 	HotConnections int
 	Logger         *slog.Logger
 }
@@ -80,7 +80,7 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 	r.hotName = "tusq flush " + r.id
 	var err error
 	// Besides the flushes: one connection to undo claims whose commit is unknown.
-	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, r.hotSettings()); err != nil {
+	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections*len(service.Durabilities)+1, r.hotSettings()); err != nil {
 		return nil, err
 	}
 	if r.jobs, err = openPool(ctx, opts.URL, jobConnections, hotPlans); err != nil {

@@ -16,7 +16,7 @@ import (
 	"tusq/service/wake"
 )
 
-// Bounds of the engine.
+// Bounds of the engine, of which each level of durability has one.
 const (
 	maxPendingBytes = 64 << 20         // that wait for a flush; more is refused with CodeOverloaded
 	maxFlushBytes   = 8 << 20          // of one flush
@@ -52,14 +52,14 @@ type Service struct {
 	log      *slog.Logger
 	receipts sealer
 	queues   *queueCache
-	engine   *engine.Loop[*op]
+	flushers map[Durability]*flusher
+	standbys standbys
 	calls    openCalls
 	inFlight inFlightCounts
 	answers  answers
 	hub      *wake.Hub
 	parking  *parking
 	floors   floors
-	pace     pace
 
 	revocations *revocations
 
@@ -92,6 +92,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		calls:    openCalls{keys: map[openCall]bool{}},
 		inFlight: inFlightCounts{queues: map[int64]*inFlightCount{}},
 		hub:      wake.NewHub(),
+		standbys: standbys{store: store},
 		parking:  newParking(),
 
 		revocations: newRevocations(),
@@ -103,13 +104,13 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
 	}
-	s.engine = engine.New(s.engineOptions(opts.NoCoalesce))
+	s.flushers = s.newFlushers(opts.NoCoalesce)
 	return s, nil
 }
 
+// engineOptions are the options of an engine, but for what it flushes by.
 func (s *Service) engineOptions(alone bool) engine.Options[*op] {
 	opts := engine.Options[*op]{
-		Flush:        s.flush,
 		Done:         s.settleOps,
 		Divisible:    isDivisible,
 		Weight:       (*op).weight,
@@ -129,7 +130,9 @@ func (s *Service) engineOptions(alone bool) engine.Options[*op] {
 // submitted before then is committed and answered.
 func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.engine.Run(ctx) })
+	for _, f := range s.flushers {
+		group.Go(func() error { return f.engine.Run(ctx) })
+	}
 	group.Go(func() error { return s.runChecks(ctx) })
 	group.Go(func() error { return s.runSweeps(ctx) })
 	group.Go(func() error { return s.runRevocations(ctx) })

@@ -8,7 +8,7 @@ import (
 
 // Store keeps queues and messages. It is implemented by package repository on
 // PostgreSQL. Its methods return Errors with CodeQueueNotFound, CodeUnavailable or
-// CodeInternal, and Flush also the two below.
+// CodeInternal, and Flush also those below.
 type Store interface {
 	QueueStore
 	MessageStore
@@ -16,6 +16,9 @@ type Store interface {
 	Maintenance
 	Signals
 
+	// HasStandbys tells whether the database names synchronous standbys, for which commits of
+	// DurabilityQuorum and DurabilityApplied wait.
+	HasStandbys(ctx context.Context) (bool, error)
 	// ReceiptKey returns the key that seals receipts, the same for all replicas.
 	ReceiptKey(ctx context.Context) ([]byte, error)
 	// Ping tells whether the database can be written to.
@@ -152,6 +155,9 @@ var (
 	ErrConflict = errors.New("the transaction conflicted with another")
 	// ErrData: the data of at least one item was refused; the others may succeed apart.
 	ErrData = errors.New("the database refused an item")
+	// ErrNoStandby: the sends need synchronous standbys and the database names none; nothing
+	// was done. What the flush does besides may succeed without them.
+	ErrNoStandby = errors.New("no synchronous standby is named")
 )
 
 // MessageID identifies a message inside its queue: a UUID of version 7.
@@ -165,19 +171,21 @@ type Key [16]byte
 // queue deletes, extends, releases, sends, claims: so a claim sees what was sent beside it.
 // Settlements of each kind are in the order of their messages' ids.
 type QueueWork struct {
-	QueueID  int64
-	FIFO     bool
-	Lane     int   // of this replica's counters: one flush at a time has it, in all attempts
-	FlushID  int64 // random, the same in all attempts at a flush
-	Deletes  []*Settlement
-	Extends  []*Settlement
-	Releases []*Settlement
-	Sends    []*Outgoing
-	Burials  []*Burial   // of a FIFO queue
-	Joins    []string    // groups into which other queues' burials come, by their places
-	Calls    []*SendCall // those of Sends that have a key, each key once
-	Claims   []*Claim
-	Look     bool // when does the next message become visible?
+	QueueID int64
+	FIFO    bool
+	Lane    int   // of this replica's counters: one flush at a time has it, in all attempts
+	FlushID int64 // random, the same in all attempts at a flush
+	// Durability of the flush: all of its work has the same. None: DurabilityDefault.
+	Durability Durability
+	Deletes    []*Settlement
+	Extends    []*Settlement
+	Releases   []*Settlement
+	Sends      []*Outgoing
+	Burials    []*Burial   // of a FIFO queue
+	Joins      []string    // groups into which other queues' burials come, by their places
+	Calls      []*SendCall // those of Sends that have a key, each key once
+	Claims     []*Claim
+	Look       bool // when does the next message become visible?
 	// Handoffs are the claims of the Sends that have one: of each only Max, Visibility and Lease, to be revoked.
 	Handoffs []*Claim
 
