@@ -22,3 +22,8 @@ func (s *Service) LastHeard() time.Time { return time.Unix(0, s.heard.Load()) }
 
 // ForgetOthers makes a replica believe that it is alone.
 func (s *Service) ForgetOthers() { s.heard.Store(0) }
+
+// LookAtHealth looks at the database's health, as is done now and then.
+func (s *Service) LookAtHealth(ctx context.Context, warned map[Unfit]bool) error {
+	return s.lookAtHealth(ctx, warned)
+}

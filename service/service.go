@@ -62,6 +62,7 @@ type Service struct {
 	floors   floors
 
 	revocations *revocations
+	health      atomic.Pointer[Health] // nil: it has not been looked at
 
 	hearing  atomic.Bool  // other replicas are listened to at this moment
 	heard    atomic.Int64 // when another replica was last heard of, in Unix nanoseconds
@@ -140,6 +141,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.runListener(ctx) })
 	group.Go(func() error { return s.runPresence(ctx) })
 	group.Go(func() error { return s.runRedrives(ctx) })
+	group.Go(func() error { return s.runHealth(ctx) })
 	group.Go(func() error {
 		return maintain.Run(ctx, s.log, []maintain.Job{
 			{Name: "delete_expired", Every: maintainEvery, Do: s.store.DeleteExpired},

@@ -19,6 +19,9 @@ type Store interface {
 	// HasStandbys tells whether the database names synchronous standbys, for which commits of
 	// DurabilityQuorum and DurabilityApplied wait.
 	HasStandbys(ctx context.Context) (bool, error)
+	// Health tells what the database is not fit for, and what vacuum has before it. It costs
+	// the same whatever the queues hold.
+	Health(ctx context.Context) (Health, error)
 	// ReceiptKey returns the key that seals receipts, the same for all replicas.
 	ReceiptKey(ctx context.Context) ([]byte, error)
 	// Ping tells whether the database can be written to.
