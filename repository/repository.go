@@ -155,6 +155,22 @@ func openPool(ctx context.Context, url string, size int, settings map[string]str
 	return pool, nil
 }
 
+// connect opens one connection of a tool, beside the service's.
+func connect(ctx context.Context, url, name string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("the database URL cannot be parsed") // its text may hold a password
+	}
+	config.ConnectTimeout = 5 * time.Second
+	maps.Copy(config.RuntimeParams, sessionSettings)
+	config.RuntimeParams["application_name"] = name
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return conn, nil
+}
+
 // requireFitness refuses a database that could not hold every message.
 func (r *Repository) requireFitness(ctx context.Context) error {
 	var encoding string

@@ -41,6 +41,8 @@ func run(ctx context.Context, serverURL string, stdin io.Reader, args ...string)
 		Send    SendCmd    `cmd:""`
 		Receive ReceiveCmd `cmd:""`
 		Bench   BenchCmd   `cmd:""`
+		Doctor  doctorCmd  `cmd:""`
+		Fsck    fsckCmd    `cmd:""`
 	}
 	flags.Stdin, flags.Stdout, flags.Stderr = stdin, &stdout, &stderr
 	parser, err := kong.New(&flags, kong.Writers(&stdout, &stderr), kong.BindTo(ctx, (*context.Context)(nil)))
