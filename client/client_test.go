@@ -99,9 +99,9 @@ func TestRequests(t *testing.T) {
 		ID: "m1", Receipt: "r1", Body: "b", Attributes: map[string]Attribute{"a": {"String", "v"}}, GroupID: "g",
 		DeduplicationID: "x", Sequence: 9007199254740993, DeadLetterSource: "d", State: "in_flight", ReceiveCount: 2, SentAt: at, FirstReceivedAt: at, VisibleAt: at,
 	}
-	queue := `{"name":"q","visibility_timeout":1,"delay_seconds":2,"retention_seconds":3,"wait_seconds":4,"max_message_size":5,"dead_letter":{"queue":"d","max_receives":6},"tags":{"k":"v"},"created_at":"2026-03-01T12:00:00.123Z","updated_at":"2026-03-01T12:00:00.123Z"}`
+	queue := `{"name":"q","visibility_timeout":1,"delay_seconds":2,"retention_seconds":3,"wait_seconds":4,"max_message_size":5,"durability":"local","dead_letter":{"queue":"d","max_receives":6},"tags":{"k":"v"},"created_at":"2026-03-01T12:00:00.123Z","updated_at":"2026-03-01T12:00:00.123Z"}`
 	wantQueue := Queue{
-		Name: "q", VisibilityTimeout: 1, DelaySeconds: 2, RetentionSeconds: 3, WaitSeconds: 4, MaxMessageSize: 5,
+		Name: "q", VisibilityTimeout: 1, DelaySeconds: 2, RetentionSeconds: 3, WaitSeconds: 4, MaxMessageSize: 5, Durability: "local",
 		DeadLetter: &DeadLetter{"d", 6}, Tags: map[string]string{"k": "v"}, CreatedAt: at, UpdatedAt: at,
 	}
 	fifo := `{"name":"q.fifo","fifo":true,"content_deduplication":true,"deduplication_scope":"group"}`
@@ -144,8 +144,8 @@ func TestRequests(t *testing.T) {
 			return c.UpdateQueue(t.Context(), "q.fifo", UpdateQueue{Settings: Settings{ContentDeduplication: new(true)}})
 		}, "PATCH", "/v1/queues/q.fifo", `{"content_deduplication":true}`, wantFIFO},
 		"update": {200, queue, func(c *Client) (any, error) {
-			return c.UpdateQueue(t.Context(), "q", UpdateQueue{Settings: Settings{WaitSeconds: new(3), DeadLetter: &DeadLetter{"d", 1}}})
-		}, "PATCH", "/v1/queues/q", `{"wait_seconds":3,"dead_letter":{"queue":"d","max_receives":1}}`, wantQueue},
+			return c.UpdateQueue(t.Context(), "q", UpdateQueue{Settings: Settings{WaitSeconds: new(3), Durability: "async", DeadLetter: &DeadLetter{"d", 1}}})
+		}, "PATCH", "/v1/queues/q", `{"wait_seconds":3,"durability":"async","dead_letter":{"queue":"d","max_receives":1}}`, wantQueue},
 		"update that removes": {200, queue, func(c *Client) (any, error) {
 			return c.UpdateQueue(t.Context(), "q", UpdateQueue{RemoveDeadLetter: true})
 		}, "PATCH", "/v1/queues/q", `{"dead_letter":null}`, wantQueue},

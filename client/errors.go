@@ -50,7 +50,7 @@ func (e *Error) Temporary() bool {
 	case http.StatusConflict:
 		return e.Code == "key_in_use"
 	case 0:
-		return e.Code == "unavailable" || e.Code == "overloaded"
+		return e.Code == "unavailable" || e.Code == "overloaded" || e.Code == "standby_missing"
 	}
 	return false
 }

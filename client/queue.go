@@ -19,7 +19,8 @@ type Queue struct {
 	WaitSeconds       int               `json:"wait_seconds"`
 	MaxMessageSize    int               `json:"max_message_size"` // bytes
 	DeadLetter        *DeadLetter       `json:"dead_letter,omitempty"`
-	FIFO              bool              `json:"fifo"` // its name ends with FIFOSuffix
+	Durability        string            `json:"durability"` // default, async, local, quorum or applied
+	FIFO              bool              `json:"fifo"`       // its name ends with FIFOSuffix
 	Tags              map[string]string `json:"tags,omitempty"`
 	CreatedAt         time.Time         `json:"created_at"`
 	UpdatedAt         time.Time         `json:"updated_at"`
@@ -46,7 +47,8 @@ type Settings struct {
 	WaitSeconds       *int              `json:"wait_seconds,omitempty"`
 	MaxMessageSize    *int              `json:"max_message_size,omitempty"`
 	DeadLetter        *DeadLetter       `json:"dead_letter,omitempty"`
-	Tags              map[string]string `json:"tags,omitzero"` // replaces all
+	Durability        string            `json:"durability,omitempty"` // default, async, local, quorum or applied; empty is nil
+	Tags              map[string]string `json:"tags,omitzero"`        // replaces all
 
 	ContentDeduplication *bool `json:"content_deduplication,omitempty"` // of a FIFO queue only
 }

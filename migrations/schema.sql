@@ -80,7 +80,9 @@ CREATE TABLE public.queues (
     content_deduplication boolean DEFAULT false NOT NULL,
     deduplication_scope text DEFAULT ''::text NOT NULL,
     purged_at timestamp with time zone,
-    CONSTRAINT queues_check CHECK (((dead_letter_queue IS NULL) = (max_receives IS NULL)))
+    durability text DEFAULT 'default'::text NOT NULL,
+    CONSTRAINT queues_check CHECK (((dead_letter_queue IS NULL) = (max_receives IS NULL))),
+    CONSTRAINT queues_durability_check CHECK ((durability = ANY (ARRAY['default'::text, 'async'::text, 'local'::text, 'quorum'::text, 'applied'::text])))
 );
 
 CREATE TABLE public.receive_attempts (

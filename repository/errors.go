@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -79,6 +80,12 @@ func isUnavailable(refused *pgconn.PgError) bool {
 	return false
 }
 
+// isNoStandby: the flush was to wait for a standby and there is none: see requireStandby. The
+// message's text may be translated, the setting's name is not.
+func isNoStandby(refused *pgconn.PgError) bool {
+	return refused.Code == "22023" && strings.Contains(refused.Message, "synchronous_commit") // invalid parameter value
+}
+
 // isData: the values of a statement were refused.
 func isData(refused *pgconn.PgError) bool {
 	return refused.Code[:2] == "22" || refused.Code[:2] == "23" // data exception, integrity constraint violation
@@ -104,6 +111,8 @@ func (r *Repository) classifyFlush(err error, lost *lostFlush) error {
 		return lost
 	case isConflict(refused):
 		return fmt.Errorf("flush: %w: %w", service.ErrConflict, err)
+	case isNoStandby(refused):
+		return fmt.Errorf("flush: %w", service.ErrNoStandby)
 	case isData(refused):
 		return fmt.Errorf("flush: %w: %w", service.ErrData, err)
 	case refused.Code == diskFull:

@@ -34,6 +34,8 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 	server := conn.Conn().PgConn()
 	kept := server.CustomData()
 	b := &batch{}
+	queueDurability(b, work)
+	begun := len(b.statements)
 	for i := range work {
 		if work[i].FIFO {
 			queueLockGroups(b, &work[i])
@@ -45,7 +47,7 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 	for i := range work {
 		queueWork(b, &work[i], r.laneOf(&work[i]), again)
 	}
-	if len(b.statements) == 0 {
+	if len(b.statements) == begun {
 		return nil // every receiver has left
 	}
 	if again {

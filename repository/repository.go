@@ -43,7 +43,7 @@ var hotPlans = map[string]string{
 type Options struct {
 	URL     string // of the database, as libpq writes it
 	Replica string // a name that stays this replica's own: it chooses its counter lane
-	// HotConnections is how many flushes may run at a time.
+	// HotConnections is how many flushes of one durability may run at a time.
 	HotConnections int
 	Logger         *slog.Logger
 }
@@ -80,7 +80,7 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 	r.hotName = "tusq flush " + r.id
 	var err error
 	// Besides the flushes: one connection to undo claims whose commit is unknown.
-	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, r.hotSettings()); err != nil {
+	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections*len(service.Durabilities)+1, r.hotSettings()); err != nil {
 		return nil, err
 	}
 	if r.jobs, err = openPool(ctx, opts.URL, jobConnections, hotPlans); err != nil {
@@ -153,6 +153,22 @@ func openPool(ctx context.Context, url string, size int, settings map[string]str
 		return nil, fmt.Errorf("prepare connections: %w", err)
 	}
 	return pool, nil
+}
+
+// connect opens one connection of a tool, beside the service's.
+func connect(ctx context.Context, url, name string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("the database URL cannot be parsed") // its text may hold a password
+	}
+	config.ConnectTimeout = 5 * time.Second
+	maps.Copy(config.RuntimeParams, sessionSettings)
+	config.RuntimeParams["application_name"] = name
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return conn, nil
 }
 
 // requireFitness refuses a database that could not hold every message.

@@ -45,6 +45,8 @@ const (
 	CodeRedriveNotFound      Code = "redrive_not_found"      // no such redrive
 	CodeRedriveRunning       Code = "redrive_running"        // the queue has one that has not ended
 	CodeRedriveEnded         Code = "redrive_ended"          // it cannot be cancelled any more
+	CodeStandbyRequired      Code = "standby_required"       // this durability needs a synchronous standby, and none is named
+	CodeStandbyMissing       Code = "standby_missing"        // the queue's durability cannot be kept now; try again
 )
 
 // Codes lists every code.
@@ -56,6 +58,7 @@ var Codes = []Code{
 	CodeBatchTooMany, CodeBatchTooLarge, CodeReceiptInvalid, CodeReceiptStale, CodeReceiptExpired,
 	CodeAttemptVoid, CodeMessageNotFound, CodeQueueDeletedRecently, CodePurgeInProgress, CodeTooManyInFlight, CodeKeyInUse,
 	CodeKeyReused, CodeNotDeadLetterQueue, CodeRedriveNotFound, CodeRedriveRunning, CodeRedriveEnded,
+	CodeStandbyRequired, CodeStandbyMissing,
 }
 
 // Error is an error that may be told to the caller: its message is safe to show.

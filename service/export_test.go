@@ -22,3 +22,8 @@ func (s *Service) LastHeard() time.Time { return s.made.Add(time.Duration(s.hear
 
 // ForgetOthers makes a replica believe that it is alone.
 func (s *Service) ForgetOthers() { s.heard.Store(int64(-time.Hour)) }
+
+// LookAtHealth looks at the database's health, as is done now and then.
+func (s *Service) LookAtHealth(ctx context.Context, warned map[Unfit]bool) error {
+	return s.lookAtHealth(ctx, warned)
+}

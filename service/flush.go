@@ -10,22 +10,23 @@ import (
 
 const flushAttempts = 3 // of a flush that met a conflict or lost its connection
 
-// flush carries out ops in one transaction, again where that is safe and may help. It calls
-// next when nothing is left but the commit, if that is slow.
-func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) error {
+// flush carries out ops in one transaction of one durability, again where that is safe and may
+// help. It calls next when nothing is left but the commit, if that is slow.
+func (s *Service) flush(ctx context.Context, f *flusher, loop int, ops []*op, next func()) error {
 	do, id, again := s.store.Flush, rand.Int64(), false
 	began := time.Now() // of the first attempt: it may be the one that was committed
 	for attempt := 1; ; attempt++ {
-		work := plan(ops, loop, id)
+		work := plan(ops, f.firstLane+loop, id)
 		var handoffs []handoff
 		if !again { // of what may be stored already, somebody may have been told
 			handoffs = s.parking.handOff(work)
 		}
 		for i := range work {
+			work[i].Durability = f.durability
 			work[i].finish()
 		}
 		s.prepareClaims(work)
-		timing := s.pace.begin(next)
+		timing := f.pace.begin(next)
 		err := do(ctx, work, timing.onExecuted())
 		if err == nil {
 			timing.end()
@@ -46,6 +47,12 @@ func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) e
 			}
 		}
 		s.distrustFloors(work)
+		if errors.Is(err, ErrNoStandby) {
+			if ops = s.refuseSends(ops, err, again); len(ops) == 0 {
+				return nil
+			}
+			continue
+		}
 		if attempt == flushAttempts || !unknown && !errors.Is(err, ErrConflict) {
 			return err
 		}

@@ -31,9 +31,10 @@ type op struct {
 
 	place int // among its call's items
 
-	err  error
-	gone bool // the queue does not exist
-	lost bool // the commit of an earlier attempt is unknown
+	refused error // it was taken out of its flush
+	err     error
+	gone    bool // the queue does not exist
+	lost    bool // the commit of an earlier attempt is unknown
 }
 
 // demand is one receiver's claim.
@@ -71,7 +72,7 @@ func (o *op) weight() int {
 	return base
 }
 
-// do submits ops and waits for their answers. When ctx ends first it returns ctx's
+// do submits ops on one queue and waits for their answers. When ctx ends first it returns ctx's
 // error: sends and settlements are carried out all the same, claims are undone.
 func (s *Service) do(ctx context.Context, ops []*op) error {
 	c := &call{done: make(chan struct{})}
@@ -82,7 +83,7 @@ func (s *Service) do(ctx context.Context, ops []*op) error {
 			c.claim = o
 		}
 	}
-	if err := s.engine.Submit(ops); err != nil {
+	if err := s.flusherOf(ops[0].queue).engine.Submit(ops); err != nil {
 		return s.refused(err)
 	}
 	select {
@@ -101,6 +102,9 @@ func (s *Service) do(ctx context.Context, ops []*op) error {
 func (s *Service) settleOps(ops []*op, err error) {
 	for _, o := range ops {
 		o.err = err
+		if o.refused != nil {
+			o.err = o.refused
+		}
 		if o.call == nil || o.call.open.Add(-1) > 0 {
 			continue
 		}
@@ -120,7 +124,7 @@ func (s *Service) release(queue *Queue, messages []Claimed) {
 	for i, m := range messages {
 		ops[i] = &op{kind: opRelease, queue: queue, settle: &Settlement{ID: m.ID, Lease: m.Lease, GroupID: m.Message.GroupID}}
 	}
-	if err := s.engine.Submit(ops); err != nil {
+	if err := s.flusherOf(queue).engine.Submit(ops); err != nil {
 		s.log.Warn("messages of a receiver that left stay in flight until their timeout", "count", len(messages), "err", err)
 	}
 }

@@ -22,6 +22,7 @@ type Settings struct {
 	ReceiveWait       time.Duration // of a receive that names no wait, 0 to MaxQueueWait
 	MaxMessageSize    int           // bytes of body and attributes, MinMaxMessageSize to MaxMessageBytes
 	DeadLetter        *DeadLetter   // nil: messages are delivered until they expire
+	Durability        Durability    // of its messages
 
 	FIFO                 bool               // by its name; see IsFIFO
 	ContentDeduplication bool               // of a FIFO queue: a message without deduplication id gets its body's SHA-256
@@ -57,6 +58,7 @@ func DefaultSettings() Settings {
 		VisibilityTimeout: DefaultVisibility,
 		Retention:         DefaultRetention,
 		MaxMessageSize:    DefaultMessageSize,
+		Durability:        DurabilityDefault,
 	}
 }
 
@@ -79,7 +81,8 @@ type QueueChange struct {
 	Retention         *time.Duration
 	ReceiveWait       *time.Duration
 	MaxMessageSize    *int
-	DeadLetter        *DeadLetter       // a zero DeadLetter removes the policy
+	DeadLetter        *DeadLetter // a zero DeadLetter removes the policy
+	Durability        *Durability
 	Extra             map[string]string // an empty value removes the attribute
 	Tags              map[string]string // replaces all tags; nil leaves them
 
@@ -256,10 +259,13 @@ func (s *Service) GetQueueStats(ctx context.Context, caller Caller, name string)
 	return s.store.QueueStats(ctx, queue.ID)
 }
 
-// validChange checks a change of a queue, and that its dead-letter queue exists and is of
-// its kind.
+// validChange checks a change of a queue, that the database can keep its durability, and that
+// its dead-letter queue exists and is of its kind.
 func (s *Service) validChange(ctx context.Context, caller Caller, name string, change QueueChange) error {
 	if err := change.valid(IsFIFO(name)); err != nil {
+		return err
+	}
+	if err := s.validDurability(ctx, change.Durability); err != nil {
 		return err
 	}
 	if change.DeadLetter == nil || change.DeadLetter.Queue == "" {
@@ -290,6 +296,7 @@ func (c QueueChange) apply(q *Queue) error {
 	set(&q.Settings.Retention, c.Retention)
 	set(&q.Settings.ReceiveWait, c.ReceiveWait)
 	set(&q.Settings.MaxMessageSize, c.MaxMessageSize)
+	set(&q.Settings.Durability, c.Durability)
 	if c.DeadLetter != nil {
 		q.Settings.DeadLetter = c.DeadLetter
 		if c.DeadLetter.Queue == "" {
@@ -338,6 +345,8 @@ func (c QueueChange) differs(q Queue) string {
 		return "wait_seconds"
 	case differ(c.MaxMessageSize, q.Settings.MaxMessageSize):
 		return "max_message_size"
+	case differ(c.Durability, q.Settings.Durability):
+		return "durability"
 	case differ(c.ContentDeduplication, q.Settings.ContentDeduplication):
 		return "content_deduplication"
 	case differ(c.DeduplicationScope, q.Settings.DeduplicationScope):

@@ -40,6 +40,9 @@ func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string,
 
 // sendTo stores messages in one incarnation of a queue; gone: it has been deleted.
 func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent []Sent, gone bool, err error) {
+	if err := s.requireStandbys(ctx, q); err != nil {
+		return nil, false, err
+	}
 	ids, err := newMessageIDs(len(send.Messages))
 	if err != nil {
 		return nil, false, err
@@ -143,6 +146,8 @@ func (o *op) failure(action string) error {
 	case errors.Is(o.err, ErrOutcomeUnknown):
 		return &Error{Code: CodeUnavailable, Err: o.err,
 			Message: "The connection to the database was lost; it is not known whether the call took effect."}
+	case errors.Is(o.err, ErrNoStandby):
+		return errStandbyMissing(o.queue, o.err)
 	case errors.Is(o.err, ErrConflict), errors.Is(o.err, context.DeadlineExceeded):
 		return &Error{Code: CodeUnavailable, Message: "The database could not carry this out in time.", Err: o.err}
 	}
@@ -171,7 +176,7 @@ func (s *Service) refused(err error) error {
 // isServerFault tells whether err is not about the item that it answers.
 func isServerFault(err error) bool {
 	code := ErrorCode(err)
-	return code == CodeUnavailable || code == CodeStorageFull || code == CodeInternal
+	return code == CodeUnavailable || code == CodeStorageFull || code == CodeStandbyMissing || code == CodeInternal
 }
 
 // reload returns a queue's live incarnation, which may have changed since q was read.

@@ -16,7 +16,7 @@ import (
 	"tusq/service/wake"
 )
 
-// Bounds of the engine.
+// Bounds of the engine, of which each level of durability has one.
 const (
 	maxPendingBytes = 64 << 20         // that wait for a flush; more is refused with CodeOverloaded
 	maxFlushBytes   = 8 << 20          // of one flush
@@ -52,16 +52,17 @@ type Service struct {
 	log      *slog.Logger
 	receipts sealer
 	queues   *queueCache
-	engine   *engine.Loop[*op]
+	flushers map[Durability]*flusher
+	standbys standbys
 	calls    openCalls
 	inFlight inFlightCounts
 	answers  answers
 	hub      *wake.Hub
 	parking  *parking
 	floors   floors
-	pace     pace
 
 	revocations *revocations
+	health      atomic.Pointer[Health] // nil: it has not been looked at
 
 	hearing  atomic.Bool // other replicas are listened to at this moment
 	made     time.Time
@@ -94,6 +95,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		calls:    openCalls{keys: map[openCall]bool{}},
 		inFlight: inFlightCounts{queues: map[int64]*inFlightCount{}},
 		hub:      wake.NewHub(),
+		standbys: standbys{store: store},
 		parking:  newParking(),
 
 		revocations: newRevocations(),
@@ -105,13 +107,13 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
 	}
-	s.engine = engine.New(s.engineOptions(opts.NoCoalesce))
+	s.flushers = s.newFlushers(opts.NoCoalesce)
 	return s, nil
 }
 
+// engineOptions are the options of an engine, but for what it flushes by.
 func (s *Service) engineOptions(alone bool) engine.Options[*op] {
 	opts := engine.Options[*op]{
-		Flush:        s.flush,
 		Done:         s.settleOps,
 		Divide:       divide,
 		Weight:       (*op).weight,
@@ -131,7 +133,9 @@ func (s *Service) engineOptions(alone bool) engine.Options[*op] {
 // submitted before then is committed and answered.
 func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.engine.Run(ctx) })
+	for _, f := range s.flushers {
+		group.Go(func() error { return f.engine.Run(ctx) })
+	}
 	group.Go(func() error { return s.runChecks(ctx) })
 	group.Go(func() error { return s.runSweeps(ctx) })
 	group.Go(func() error { return s.runRevocations(ctx) })
@@ -139,6 +143,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.runListener(ctx) })
 	group.Go(func() error { return s.runPresence(ctx) })
 	group.Go(func() error { return s.runRedrives(ctx) })
+	group.Go(func() error { return s.runHealth(ctx) })
 	group.Go(func() error {
 		return maintain.Run(ctx, s.log, []maintain.Job{
 			{Name: "delete_expired", Every: maintainEvery, Do: s.store.DeleteExpired},

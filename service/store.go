@@ -16,6 +16,12 @@ type Store interface {
 	Maintenance
 	Signals
 
+	// HasStandbys tells whether the database names synchronous standbys, for which commits of
+	// DurabilityQuorum and DurabilityApplied wait.
+	HasStandbys(ctx context.Context) (bool, error)
+	// Health tells what the database is not fit for, and what vacuum has before it. It costs
+	// the same whatever the queues hold.
+	Health(ctx context.Context) (Health, error)
 	// ReceiptKey returns the key that seals receipts, the same for all replicas.
 	ReceiptKey(ctx context.Context) ([]byte, error)
 	// Ping tells whether the database can be written to.
@@ -154,6 +160,9 @@ var (
 	ErrData = errors.New("the database refused an item")
 	// ErrFull: the database has no room for the transaction. What needs little may succeed apart.
 	ErrFull = errors.New("the database is full")
+	// ErrNoStandby: the sends need synchronous standbys and the database names none; nothing
+	// was done. What the flush does besides may succeed without them.
+	ErrNoStandby = errors.New("no synchronous standby is named")
 )
 
 // MessageID identifies a message inside its queue: a UUID of version 7.
@@ -167,19 +176,21 @@ type Key [16]byte
 // queue deletes, extends, releases, sends, claims: so a claim sees what was sent beside it.
 // Settlements of each kind are in the order of their messages' ids.
 type QueueWork struct {
-	QueueID  int64
-	FIFO     bool
-	Lane     int   // of this replica's counters: one flush at a time has it, in all attempts
-	FlushID  int64 // random, the same in all attempts at a flush
-	Deletes  []*Settlement
-	Extends  []*Settlement
-	Releases []*Settlement
-	Sends    []*Outgoing
-	Burials  []*Burial   // of a FIFO queue
-	Joins    []string    // groups into which other queues' burials come, by their places
-	Calls    []*SendCall // those of Sends that have a key, each key once
-	Claims   []*Claim
-	Look     bool // when does the next message become visible?
+	QueueID int64
+	FIFO    bool
+	Lane    int   // of this replica's counters: one flush at a time has it, in all attempts
+	FlushID int64 // random, the same in all attempts at a flush
+	// Durability of the flush: all of its work has the same. None: DurabilityDefault.
+	Durability Durability
+	Deletes    []*Settlement
+	Extends    []*Settlement
+	Releases   []*Settlement
+	Sends      []*Outgoing
+	Burials    []*Burial   // of a FIFO queue
+	Joins      []string    // groups into which other queues' burials come, by their places
+	Calls      []*SendCall // those of Sends that have a key, each key once
+	Claims     []*Claim
+	Look       bool // when does the next message become visible?
 	// Handoffs are the claims of the Sends that have one: of each only Max, Visibility and Lease, to be revoked.
 	Handoffs []*Claim
 

@@ -73,6 +73,11 @@ func (c QueueChange) valid(fifo bool) error {
 			return err
 		}
 	}
+	if c.Durability != nil {
+		if err := c.Durability.valid(); err != nil {
+			return err
+		}
+	}
 	if err := validTags(c.Tags); err != nil {
 		return err
 	}

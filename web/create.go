@@ -18,6 +18,7 @@ type createView struct {
 	MaxMessageSize    string
 	DeadLetterQueue   string
 	MaxReceives       string
+	Durability        string
 
 	ContentDeduplication bool
 	DeduplicationScope   string
@@ -54,6 +55,7 @@ func readCreateForm(r *http.Request) createView {
 		MaxMessageSize:    r.PostFormValue("max_message_size"),
 		DeadLetterQueue:   r.PostFormValue("dead_letter.queue"),
 		MaxReceives:       r.PostFormValue("dead_letter.max_receives"),
+		Durability:        r.PostFormValue("durability"),
 
 		ContentDeduplication: r.PostFormValue("content_deduplication") != "",
 		DeduplicationScope:   r.PostFormValue("deduplication_scope"),
@@ -77,6 +79,9 @@ func (f createView) request() (create service.CreateQueue, err error) {
 	}
 	if create.MaxMessageSize, err = parseNumber("max_message_size", "The largest message", f.MaxMessageSize); err != nil {
 		return create, err
+	}
+	if f.Durability != "" {
+		create.Durability = new(service.Durability(f.Durability))
 	}
 	if f.ContentDeduplication {
 		create.ContentDeduplication = new(true)

@@ -26,7 +26,7 @@ func TestCreateQueueWithSettings(t *testing.T) {
 	f := setup(t)
 	f.createQueue("orders-dead", service.QueueChange{})
 	f.post("/console/queues", "name", "orders", "visibility_timeout", "90", "delay_seconds", "5s", "retention_seconds", "2d",
-		"wait_seconds", "20 s", "max_message_size", "2048", "dead_letter.queue", "orders-dead", "dead_letter.max_receives", "3",
+		"wait_seconds", "20 s", "max_message_size", "2048", "dead_letter.queue", "orders-dead", "dead_letter.max_receives", "3", "durability", "async",
 	).wantRedirect(t, "/console/queues/orders?done=created")
 	queue, err := f.svc.GetQueue(t.Context(), f.caller, "orders")
 	if err != nil {
@@ -39,7 +39,7 @@ func TestCreateQueueWithSettings(t *testing.T) {
 	queue.Settings.DeadLetter = nil
 	want := service.Settings{
 		VisibilityTimeout: 90 * time.Second, Delay: 5 * time.Second, Retention: 48 * time.Hour,
-		ReceiveWait: 20 * time.Second, MaxMessageSize: 2048,
+		ReceiveWait: 20 * time.Second, MaxMessageSize: 2048, Durability: service.DurabilityAsync,
 	}
 	if queue.Settings != want {
 		t.Errorf("settings %+v, want %+v", queue.Settings, want)

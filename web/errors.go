@@ -44,6 +44,8 @@ var statuses = map[service.Code]int{
 	service.CodeRedriveNotFound:      http.StatusNotFound,
 	service.CodeRedriveRunning:       http.StatusConflict,
 	service.CodeRedriveEnded:         http.StatusConflict,
+	service.CodeStandbyRequired:      http.StatusConflict,
+	service.CodeStandbyMissing:       http.StatusServiceUnavailable,
 }
 
 // headings say in a few words what a status means to the reader of a page.

@@ -28,7 +28,7 @@ func TestQueuePageShowsSettingsAndCounts(t *testing.T) {
 	got.want(t, http.StatusOK)
 	for label, want := range map[string]string{
 		"Visible": "2", "In flight": "0", "Total": "2", "Visibility timeout": "1 min 30 s", "Retention": "4 days",
-		"Largest message": "1 MiB", "Dead-letter queue": "orders-dead after 5 receives", "Tag team": "checkout",
+		"Largest message": "1 MiB", "Durability": "as the database is set", "Dead-letter queue": "orders-dead after 5 receives", "Tag team": "checkout",
 	} {
 		if said := got.fact(t, label); said != want {
 			t.Errorf("%s: %q, want %q", label, said, want)

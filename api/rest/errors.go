@@ -48,6 +48,8 @@ var statuses = map[service.Code]int{
 	service.CodeRedriveNotFound:      http.StatusNotFound,
 	service.CodeRedriveRunning:       http.StatusConflict,
 	service.CodeRedriveEnded:         http.StatusConflict,
+	service.CodeStandbyRequired:      http.StatusConflict,
+	service.CodeStandbyMissing:       http.StatusServiceUnavailable,
 }
 
 const (

@@ -197,6 +197,7 @@ func newQueue(queue service.Queue) Queue {
 		RetentionSeconds:  wholeSeconds(queue.Settings.Retention),
 		WaitSeconds:       wholeSeconds(queue.Settings.ReceiveWait),
 		MaxMessageSize:    queue.Settings.MaxMessageSize,
+		Durability:        string(queue.Settings.Durability),
 		FIFO:              queue.Settings.FIFO,
 		Tags:              queue.Tags,
 		CreatedAt:         queue.CreatedAt.UTC(),
@@ -215,7 +216,7 @@ func newQueue(queue service.Queue) Queue {
 // change makes the service's form of the settings that are given.
 func (s QueueSettings) change() (service.QueueChange, error) {
 	deadLetter, err := changeDeadLetter(s.DeadLetter)
-	return service.QueueChange{
+	change := service.QueueChange{
 		VisibilityTimeout: optionalDuration(s.VisibilityTimeout),
 		Delay:             optionalDuration(s.DelaySeconds),
 		Retention:         optionalDuration(s.RetentionSeconds),
@@ -225,7 +226,11 @@ func (s QueueSettings) change() (service.QueueChange, error) {
 		Tags:              s.Tags,
 
 		ContentDeduplication: s.ContentDeduplication,
-	}, err
+	}
+	if s.Durability != nil {
+		change.Durability = new(service.Durability(*s.Durability))
+	}
+	return change, err
 }
 
 // changeDeadLetter tells apart no policy given (nil), null (the service's zero

@@ -24,14 +24,14 @@ func TestCreateQueue(t *testing.T) {
 	}
 	wantEqual(t, queue, value{
 		"name": "plain", "visibility_timeout": 30, "delay_seconds": 0, "retention_seconds": 345600,
-		"wait_seconds": 0, "max_message_size": 1048576, "fifo": false,
+		"wait_seconds": 0, "max_message_size": 1048576, "durability": "default", "fifo": false,
 	})
 }
 
 func TestCreateQueueWithSettings(t *testing.T) {
 	s := setup(t)
 	s.createQueue("dead")
-	const settings = `"visibility_timeout":5,"delay_seconds":6,"retention_seconds":70,"wait_seconds":8,"max_message_size":9000,` +
+	const settings = `"visibility_timeout":5,"delay_seconds":6,"retention_seconds":70,"wait_seconds":8,"max_message_size":9000,"durability":"async",` +
 		`"dead_letter":{"queue":"dead","max_receives":3},"tags":{"team":"a b"}}`
 	queue := s.call("POST", "/v1/queues", `{"name":"full",`+settings).want(http.StatusCreated)
 	again := s.call("POST", "/v1/queues", `{"name":"full",`+settings).want(http.StatusOK)
@@ -42,7 +42,7 @@ func TestCreateQueueWithSettings(t *testing.T) {
 	delete(queue, "updated_at")
 	wantEqual(t, queue, value{
 		"name": "full", "visibility_timeout": 5, "delay_seconds": 6, "retention_seconds": 70,
-		"wait_seconds": 8, "max_message_size": 9000, "fifo": false,
+		"wait_seconds": 8, "max_message_size": 9000, "durability": "async", "fifo": false,
 		"dead_letter": value{"queue": "dead", "max_receives": 3}, "tags": value{"team": "a b"},
 	})
 	s.call("POST", "/v1/queues", `{"name":"full","visibility_timeout":6}`).
@@ -58,8 +58,9 @@ func TestUpdateQueue(t *testing.T) {
 	wantEqual(t, queue["dead_letter"], value{"queue": "dead", "max_receives": 2})
 	wantEqual(t, queue["visibility_timeout"], 30)
 
-	queue = s.call("PATCH", path, `{"visibility_timeout":0}`).want(http.StatusOK)
+	queue = s.call("PATCH", path, `{"visibility_timeout":0,"durability":"local"}`).want(http.StatusOK)
 	wantEqual(t, queue["visibility_timeout"], 0)
+	wantEqual(t, queue["durability"], "local")
 	wantEqual(t, queue["dead_letter"], value{"queue": "dead", "max_receives": 2})
 	wantEqual(t, queue["tags"], value{"k": "v"})
 

@@ -5,16 +5,17 @@ import "time"
 // Queue is a queue with its settings.
 type Queue struct {
 	Name                 string            `json:"name" validate:"required" minLength:"1" maxLength:"80" example:"orders"`
-	VisibilityTimeout    int               `json:"visibility_timeout" validate:"required" minimum:"0" maximum:"43200" example:"30"`         // seconds that a received message stays invisible, where the receive names none
-	DelaySeconds         int               `json:"delay_seconds" validate:"required" minimum:"0" maximum:"900" example:"0"`                 // seconds before a sent message becomes visible, where the message names none
-	RetentionSeconds     int               `json:"retention_seconds" validate:"required" minimum:"60" maximum:"1209600" example:"345600"`   // seconds from the send until a message expires
-	WaitSeconds          int               `json:"wait_seconds" validate:"required" minimum:"0" maximum:"20" example:"0"`                   // seconds that a receive waits for the first message, where it names none
-	MaxMessageSize       int               `json:"max_message_size" validate:"required" minimum:"1024" maximum:"1048576" example:"1048576"` // bytes of a message's body and attributes
-	DeadLetter           *DeadLetter       `json:"dead_letter,omitempty"`                                                                   // absent: messages are delivered until they expire
-	FIFO                 bool              `json:"fifo" validate:"required" example:"false"`                                                // by its name, which ends with .fifo: keeps the order of each message group
-	ContentDeduplication *bool             `json:"content_deduplication,omitempty" example:"true"`                                          // of a FIFO queue only: a message without deduplication id gets its body's SHA-256
-	DeduplicationScope   string            `json:"deduplication_scope,omitempty" enums:"queue,group" example:"queue"`                       // of a FIFO queue only: among which messages a deduplication id is unique
-	Tags                 map[string]string `json:"tags,omitempty" example:"team:billing"`                                                   // absent: none
+	VisibilityTimeout    int               `json:"visibility_timeout" validate:"required" minimum:"0" maximum:"43200" example:"30"`             // seconds that a received message stays invisible, where the receive names none
+	DelaySeconds         int               `json:"delay_seconds" validate:"required" minimum:"0" maximum:"900" example:"0"`                     // seconds before a sent message becomes visible, where the message names none
+	RetentionSeconds     int               `json:"retention_seconds" validate:"required" minimum:"60" maximum:"1209600" example:"345600"`       // seconds from the send until a message expires
+	WaitSeconds          int               `json:"wait_seconds" validate:"required" minimum:"0" maximum:"20" example:"0"`                       // seconds that a receive waits for the first message, where it names none
+	MaxMessageSize       int               `json:"max_message_size" validate:"required" minimum:"1024" maximum:"1048576" example:"1048576"`     // bytes of a message's body and attributes
+	DeadLetter           *DeadLetter       `json:"dead_letter,omitempty"`                                                                       // absent: messages are delivered until they expire
+	Durability           string            `json:"durability" validate:"required" enums:"default,async,local,quorum,applied" example:"default"` // what must have happened before a change of its messages is acknowledged
+	FIFO                 bool              `json:"fifo" validate:"required" example:"false"`                                                    // by its name, which ends with .fifo: keeps the order of each message group
+	ContentDeduplication *bool             `json:"content_deduplication,omitempty" example:"true"`                                              // of a FIFO queue only: a message without deduplication id gets its body's SHA-256
+	DeduplicationScope   string            `json:"deduplication_scope,omitempty" enums:"queue,group" example:"queue"`                           // of a FIFO queue only: among which messages a deduplication id is unique
+	Tags                 map[string]string `json:"tags,omitempty" example:"team:billing"`                                                       // absent: none
 	CreatedAt            time.Time         `json:"created_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
 	UpdatedAt            time.Time         `json:"updated_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
 }
@@ -34,14 +35,15 @@ type CreateQueue struct {
 
 // QueueSettings are settings to set. Those that are absent stay as they are.
 type QueueSettings struct {
-	VisibilityTimeout    *int              `json:"visibility_timeout" minimum:"0" maximum:"43200" example:"30"`         // seconds that a received message stays invisible, where the receive names none
-	DelaySeconds         *int              `json:"delay_seconds" minimum:"0" maximum:"900" example:"0"`                 // seconds before a sent message becomes visible, where the message names none
-	RetentionSeconds     *int              `json:"retention_seconds" minimum:"60" maximum:"1209600" example:"345600"`   // seconds from the send until a message expires
-	WaitSeconds          *int              `json:"wait_seconds" minimum:"0" maximum:"20" example:"0"`                   // seconds that a receive waits for the first message, where it names none
-	MaxMessageSize       *int              `json:"max_message_size" minimum:"1024" maximum:"1048576" example:"1048576"` // bytes of a message's body and attributes
-	DeadLetter           **DeadLetter      `json:"dead_letter" extensions:"x-nullable"`                                 // null removes it
-	ContentDeduplication *bool             `json:"content_deduplication" example:"true"`                                // of a FIFO queue only: a message without deduplication id gets its body's SHA-256
-	Tags                 map[string]string `json:"tags" example:"team:billing"`                                         // replaces all tags
+	VisibilityTimeout    *int              `json:"visibility_timeout" minimum:"0" maximum:"43200" example:"30"`           // seconds that a received message stays invisible, where the receive names none
+	DelaySeconds         *int              `json:"delay_seconds" minimum:"0" maximum:"900" example:"0"`                   // seconds before a sent message becomes visible, where the message names none
+	RetentionSeconds     *int              `json:"retention_seconds" minimum:"60" maximum:"1209600" example:"345600"`     // seconds from the send until a message expires
+	WaitSeconds          *int              `json:"wait_seconds" minimum:"0" maximum:"20" example:"0"`                     // seconds that a receive waits for the first message, where it names none
+	MaxMessageSize       *int              `json:"max_message_size" minimum:"1024" maximum:"1048576" example:"1048576"`   // bytes of a message's body and attributes
+	DeadLetter           **DeadLetter      `json:"dead_letter" extensions:"x-nullable"`                                   // null removes it
+	Durability           *string           `json:"durability" enums:"default,async,local,quorum,applied" example:"local"` // what must have happened before a change of its messages is acknowledged: async, it is in the database's memory; local, on the primary's disk; quorum, and on the disks of synchronous standbys; applied, and visible there; default, what the database is set to
+	ContentDeduplication *bool             `json:"content_deduplication" example:"true"`                                  // of a FIFO queue only: a message without deduplication id gets its body's SHA-256
+	Tags                 map[string]string `json:"tags" example:"team:billing"`                                           // replaces all tags
 }
 
 // QueuePage is one page of queues, in the order of their names.

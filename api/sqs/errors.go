@@ -112,6 +112,8 @@ var codes = map[service.Code]struct {
 	service.CodeRedriveNotFound:      {resourceNotFound, "Task does not exist."},
 	service.CodeRedriveRunning:       {invalidParameterValue, "There is already a task running. Only one active task is allowed for a source queue arn at a given time."},
 	service.CodeRedriveEnded:         {resourceNotFound, "Task does not exist."},
+	service.CodeStandbyRequired:      {invalidParameterValue, ""},
+	service.CodeStandbyMissing:       {serviceUnavailable, ""},
 }
 
 // errNoQueue is the answer about a queue that the caller does not have.

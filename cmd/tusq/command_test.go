@@ -41,6 +41,8 @@ func run(ctx context.Context, serverURL string, stdin io.Reader, args ...string)
 		Send    SendCmd    `cmd:""`
 		Receive ReceiveCmd `cmd:""`
 		Bench   BenchCmd   `cmd:""`
+		Doctor  doctorCmd  `cmd:""`
+		Fsck    fsckCmd    `cmd:""`
 	}
 	flags.Stdin, flags.Stdout, flags.Stderr = stdin, &stdout, &stderr
 	parser, err := kong.New(&flags, kong.Writers(&stdout, &stderr), kong.BindTo(ctx, (*context.Context)(nil)))
@@ -71,7 +73,7 @@ func TestQueueCommands(t *testing.T) {
 		mustRun(t, server, nil, "queue", "create", "orders-dead")
 	}
 	out := mustRun(t, server, nil, "queue", "create", "orders", "--visibility-timeout", "60", "--delay", "0", "--retention", "3600",
-		"--wait", "5", "--max-message-size", "2048", "--dead-letter", "orders-dead", "--max-receives", "3")
+		"--wait", "5", "--max-message-size", "2048", "--dead-letter", "orders-dead", "--max-receives", "3", "--durability", "local")
 	if out.stdout != "created queue orders\n" {
 		t.Errorf("create: %q", out.stdout)
 	}
@@ -87,7 +89,7 @@ func TestQueueCommands(t *testing.T) {
 
 	want := "" +
 		"NAME         VISIBLE  IN FLIGHT  DELAYED  SETTINGS\n" +
-		"orders       1        1          0        visibility=60s retention=3600s wait=5s max-message-size=2048 dead-letter=orders-dead after 3\n" +
+		"orders       1        1          0        visibility=60s retention=3600s wait=5s max-message-size=2048 durability=local dead-letter=orders-dead after 3\n" +
 		"orders-dead  0        0          0        visibility=30s retention=345600s\n"
 	if out := mustRun(t, server, nil, "queue", "list", "--prefix", "ord"); out.stdout != want {
 		t.Errorf("list:\n%swant\n%s", out.stdout, want)
@@ -106,6 +108,34 @@ func TestQueueCommands(t *testing.T) {
 	mustRun(t, server, nil, "queue", "delete", "orders")
 	if _, err := run(t.Context(), server, nil, "queue", "delete", "orders"); client.ErrorCode(err) != "queue_not_found" {
 		t.Errorf("a second delete: %v", err)
+	}
+}
+
+func TestQueueUpdate(t *testing.T) {
+	t.Parallel()
+	server := testserver.New(t)
+	mustRun(t, server, nil, "queue", "create", "dead")
+	mustRun(t, server, nil, "queue", "create", "orders", "--dead-letter", "dead", "--max-receives", "3")
+	out := mustRun(t, server, nil, "queue", "update", "orders", "--durability", "async", "--delay", "5")
+	if want := "queue orders: visibility=30s retention=345600s delay=5s durability=async dead-letter=dead after 3\n"; out.stdout != want {
+		t.Errorf("update: %q, want %q", out.stdout, want)
+	}
+	out = mustRun(t, server, nil, "queue", "update", "orders", "--durability", "default", "--no-dead-letter", "--delay", "0")
+	if want := "queue orders: visibility=30s retention=345600s\n"; out.stdout != want {
+		t.Errorf("update: %q, want %q", out.stdout, want)
+	}
+	mustRun(t, server, nil, "queue", "create", "jobs.fifo", "--content-deduplication")
+	if out := mustRun(t, server, nil, "queue", "update", "jobs.fifo", "--no-content-deduplication"); strings.Contains(out.stdout, "content") {
+		t.Errorf("update: %q", out.stdout)
+	}
+	for code, args := range map[string][]string{
+		"standby_required": {"orders", "--durability", "quorum"},
+		"queue_not_found":  {"none", "--delay", "1"},
+		"":                 {"orders", "--no-dead-letter", "--dead-letter", "dead", "--max-receives", "1"},
+	} {
+		if _, err := run(t.Context(), server, nil, append([]string{"queue", "update"}, args...)...); err == nil || client.ErrorCode(err) != code {
+			t.Errorf("update %v: %v, want %q", args, err, code)
+		}
 	}
 }
 

@@ -56,6 +56,34 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (*database, e
 	return d, nil
 }
 
+// openExisting is open for a tool that makes no database, and that works beside a tusq which
+// serves: where that runs the private PostgreSQL already, it is used as it is.
+func (f databaseFlags) openExisting(ctx context.Context, log *slog.Logger) (*database, error) {
+	if f.DatabaseURL != "" {
+		return f.open(ctx, log)
+	}
+	url, running, err := embeddedpg.Attach(ctx, embeddedpg.Options{DataDir: f.DataDir, BinDir: f.PostgresBin, Logger: log})
+	switch {
+	case err != nil:
+		return nil, err
+	case running:
+		return &database{url: url, log: log}, nil
+	}
+	return f.open(ctx, log)
+}
+
+// requireSchema fails where the database's schema is not one that this binary works on.
+func (d *database) requireSchema(ctx context.Context) error {
+	status, err := migrations.ReadStatus(ctx, d.url)
+	switch {
+	case err != nil:
+		return err
+	case !status.Current():
+		return fmt.Errorf("the database's schema is at version %d, this binary needs %d: run tusq migrate up", status.Database, status.Binary)
+	}
+	return nil
+}
+
 // supervise starts the private PostgreSQL again when it dies, until ctx ends.
 func (d *database) supervise(ctx context.Context) error {
 	if d.embedded == nil {

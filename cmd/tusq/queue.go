@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +13,7 @@ import (
 // QueueCmd groups the commands on queues.
 type QueueCmd struct {
 	Create        QueueCreateCmd        `cmd:"" help:"Create a queue, unless it exists with these settings."`
+	Update        QueueUpdateCmd        `cmd:"" help:"Change a queue's settings; those that are not given stay."`
 	List          QueueListCmd          `cmd:"" help:"List the queues with their messages and settings."`
 	Delete        QueueDeleteCmd        `cmd:"" help:"Delete a queue with all its messages, without asking."`
 	Redrive       QueueRedriveCmd       `cmd:"" help:"Move the messages of a dead-letter queue to where they came from, or elsewhere."`
@@ -19,16 +21,38 @@ type QueueCmd struct {
 	CancelRedrive QueueCancelRedriveCmd `cmd:"" help:"End a redrive. What it has moved stays moved."`
 }
 
-// QueueCreateCmd creates a queue.
-type QueueCreateCmd struct {
-	Name              string `arg:"" help:"1 to 80 of A-Z a-z 0-9 _ -; that of a FIFO queue ends with .fifo."`
-	VisibilityTimeout *int   `placeholder:"SECONDS" help:"How long a received message is invisible to others: 0 to 43200, default 30."`
-	Delay             *int   `placeholder:"SECONDS" help:"From a send until the message is visible: 0 to 900, default 0."`
-	Retention         *int   `placeholder:"SECONDS" help:"From a send until the message expires: 60 to 1209600, default 345600."`
-	Wait              *int   `placeholder:"SECONDS" help:"How long a receive that does not say waits for a message: 0 to 20, default 0."`
-	MaxMessageSize    *int   `placeholder:"BYTES" help:"Of body and attributes: 1024 to 1048576, default 1048576."`
+// queueFlags are the settings that a queue can be given at any time.
+type queueFlags struct {
+	VisibilityTimeout *int   `placeholder:"SECONDS" help:"How long a received message is invisible to others: 0 to 43200, at first 30."`
+	Delay             *int   `placeholder:"SECONDS" help:"From a send until the message is visible: 0 to 900, at first 0."`
+	Retention         *int   `placeholder:"SECONDS" help:"From a send until the message expires: 60 to 1209600, at first 345600."`
+	Wait              *int   `placeholder:"SECONDS" help:"How long a receive that does not say waits for a message: 0 to 20, at first 0."`
+	MaxMessageSize    *int   `placeholder:"BYTES" help:"Of body and attributes: 1024 to 1048576, at first 1048576."`
 	DeadLetter        string `placeholder:"QUEUE" and:"dead-letter" help:"Queue that takes messages which were received too often."`
 	MaxReceives       int    `placeholder:"N" and:"dead-letter" help:"How often that is: 1 to 1000."`
+	Durability        string `enum:",default,async,local,quorum,applied" default:"" placeholder:"LEVEL" help:"What is acknowledged is in the database's memory (async), on its disk (local), on the disks of synchronous standbys too (quorum), visible there (applied), or as the database is set (default, at first)."`
+}
+
+// settings are the flags that are given.
+func (f *queueFlags) settings() client.Settings {
+	settings := client.Settings{
+		VisibilityTimeout: f.VisibilityTimeout,
+		DelaySeconds:      f.Delay,
+		RetentionSeconds:  f.Retention,
+		WaitSeconds:       f.Wait,
+		MaxMessageSize:    f.MaxMessageSize,
+		Durability:        f.Durability,
+	}
+	if f.DeadLetter != "" {
+		settings.DeadLetter = &client.DeadLetter{Queue: f.DeadLetter, MaxReceives: f.MaxReceives}
+	}
+	return settings
+}
+
+// QueueCreateCmd creates a queue.
+type QueueCreateCmd struct {
+	Name string `arg:"" help:"1 to 80 of A-Z a-z 0-9 _ -; that of a FIFO queue ends with .fifo."`
+	queueFlags
 
 	ContentDeduplication bool   `help:"Of a FIFO queue: a message without deduplication id gets its body's SHA-256."`
 	DeduplicationScope   string `enum:",queue,group" default:"" placeholder:"SCOPE" help:"Of a FIFO queue: whether a deduplication id is unique in the queue (default) or in its group."`
@@ -40,16 +64,7 @@ func (cmd *QueueCreateCmd) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	create := client.CreateQueue{Name: cmd.Name, DeduplicationScope: cmd.DeduplicationScope, Settings: client.Settings{
-		VisibilityTimeout: cmd.VisibilityTimeout,
-		DelaySeconds:      cmd.Delay,
-		RetentionSeconds:  cmd.Retention,
-		WaitSeconds:       cmd.Wait,
-		MaxMessageSize:    cmd.MaxMessageSize,
-	}}
-	if cmd.DeadLetter != "" {
-		create.DeadLetter = &client.DeadLetter{Queue: cmd.DeadLetter, MaxReceives: cmd.MaxReceives}
-	}
+	create := client.CreateQueue{Name: cmd.Name, DeduplicationScope: cmd.DeduplicationScope, Settings: cmd.settings()}
 	if cmd.ContentDeduplication {
 		create.ContentDeduplication = new(true)
 	}
@@ -64,6 +79,36 @@ func (cmd *QueueCreateCmd) Run(ctx context.Context, g *Globals) error {
 	default:
 		_, err = fmt.Fprintf(g.Stdout, "queue %s exists with these settings\n", queue.Name)
 	}
+	return err
+}
+
+// QueueUpdateCmd changes a queue's settings.
+type QueueUpdateCmd struct {
+	Name string `arg:"" help:"Queue to change."`
+	queueFlags
+	NoDeadLetter         bool  `help:"Deliver messages until they expire."`
+	ContentDeduplication *bool `negatable:"" help:"Of a FIFO queue: a message without deduplication id gets its body's SHA-256."`
+}
+
+// Run changes the settings that are given, and tells all that the queue has then.
+func (cmd *QueueUpdateCmd) Run(ctx context.Context, g *Globals) error {
+	if cmd.NoDeadLetter && cmd.DeadLetter != "" {
+		return errors.New("--no-dead-letter and --dead-letter exclude each other")
+	}
+	c, err := g.client(adminRetry)
+	if err != nil {
+		return err
+	}
+	update := client.UpdateQueue{Settings: cmd.settings(), RemoveDeadLetter: cmd.NoDeadLetter}
+	update.ContentDeduplication = cmd.ContentDeduplication
+	queue, err := c.UpdateQueue(ctx, cmd.Name, update)
+	switch {
+	case err != nil:
+		return err
+	case g.JSON:
+		return g.printJSON(queue)
+	}
+	_, err = fmt.Fprintf(g.Stdout, "queue %s: %s\n", queue.Name, settingsText(queue))
 	return err
 }
 
@@ -123,6 +168,9 @@ func settingsText(q client.Queue) string {
 	}
 	if q.MaxMessageSize < client.MaxMessage {
 		text = append(text, fmt.Sprintf("max-message-size=%d", q.MaxMessageSize))
+	}
+	if q.Durability != "default" && q.Durability != "" {
+		text = append(text, "durability="+q.Durability)
 	}
 	if q.ContentDeduplication {
 		text = append(text, "content-deduplication")

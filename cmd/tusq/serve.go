@@ -172,6 +172,7 @@ func (c *serveCmd) shutDown(ctx context.Context, server *http.Server, svc *servi
 func (c *serveCmd) httpServer(svc *service.Service, log *slog.Logger) *http.Server {
 	metrics := telemetry.New()
 	metrics.ShowWaiting(svc.Waiting)
+	metrics.ShowDatabase(func() (telemetry.Database, bool) { return shownHealth(svc) })
 	handler := api.NewRouter(api.Options{
 		Service: svc,
 		Logger:  log,
@@ -190,6 +191,18 @@ func (c *serveCmd) httpServer(svc *service.Service, log *slog.Logger) *http.Serv
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+// shownHealth is what the metrics say of the database.
+func shownHealth(svc *service.Service) (shown telemetry.Database, known bool) {
+	health, known := svc.Health()
+	shown = telemetry.Database{
+		Unfit: map[string]bool{}, OldestTransaction: health.OldestTransaction, DeadRows: health.DeadRows,
+	}
+	for fact, holds := range health.Unfit {
+		shown.Unfit[string(fact)] = holds
+	}
+	return shown, known
 }
 
 func (c *serveCmd) storeOptions(url string, log *slog.Logger) repository.Options {

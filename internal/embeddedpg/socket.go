@@ -28,9 +28,8 @@ type socketDir struct {
 // makeSocketDir uses the cluster's own directory, which PostgreSQL keeps private, unless its path is too long for a socket or has
 // a comma, which separates hosts in a connection string. The caller has made sure that no server runs on the cluster.
 func makeSocketDir(c cluster) (socketDir, error) {
-	d := socketDir{path: c.dir}
-	if !fits(c.dir) || strings.Contains(c.dir, ",") {
-		d = socketDir{path: temporarySocketDir(c), temporary: true}
+	d := socketOf(c)
+	if d.temporary {
 		if err := makePrivate(d.path, c.owner); err != nil {
 			return socketDir{}, err
 		}
@@ -43,6 +42,14 @@ func makeSocketDir(c cluster) (socketDir, error) {
 		}
 	}
 	return d, nil
+}
+
+// socketOf is where the socket of a cluster's server is, whether it runs or not.
+func socketOf(c cluster) socketDir {
+	if !fits(c.dir) || strings.Contains(c.dir, ",") {
+		return socketDir{path: temporarySocketDir(c), temporary: true}
+	}
+	return socketDir{path: c.dir}
 }
 
 // makePrivate makes a directory that only the owner and root can enter, or accepts one that exists.

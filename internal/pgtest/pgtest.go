@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -70,24 +71,12 @@ func prepare() (stop func() error, err error) {
 	return func() error { return errors.Join(drop(template), stopServer()) }, nil
 }
 
-// startCluster starts a private server. It is not durable: tests of durability start
-// tusq itself.
+// startCluster starts the server of the test binary.
 func startCluster(ctx context.Context) (stop func() error, err error) {
 	removeLeftovers()
-	dir, err := os.MkdirTemp("", fmt.Sprintf("tusq-pgtest-%d-", os.Getpid()))
+	server, dir, err := startServer(ctx, map[string]string{"max_connections": "300"})
 	if err != nil {
 		return nil, err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { // the server may run as another user
-		return nil, err
-	}
-	server, err := embeddedpg.Start(ctx, embeddedpg.Options{
-		DataDir:  filepath.Join(dir, "data"),
-		Settings: map[string]string{"fsync": "off", "full_page_writes": "off", "max_connections": "300"},
-		Logger:   slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	admin = server.URL()
 	return func() error {
@@ -95,6 +84,26 @@ func startCluster(ctx context.Context) (stop func() error, err error) {
 		defer cancel()
 		return errors.Join(server.Stop(ctx), os.RemoveAll(dir))
 	}, nil
+}
+
+// startServer starts a private server in a directory of its own. It is not durable: tests of
+// durability start tusq itself.
+func startServer(ctx context.Context, settings map[string]string) (server *embeddedpg.Server, dir string, err error) {
+	if dir, err = os.MkdirTemp("", fmt.Sprintf("tusq-pgtest-%d-", os.Getpid())); err != nil {
+		return nil, "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // the server may run as another user
+		return nil, "", err
+	}
+	all := map[string]string{"fsync": "off", "full_page_writes": "off"}
+	maps.Copy(all, settings)
+	server, err = embeddedpg.Start(ctx, embeddedpg.Options{
+		DataDir: filepath.Join(dir, "data"), Settings: all, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return server, dir, nil
 }
 
 // removeLeftovers removes the directories of test binaries that were killed; their
@@ -152,6 +161,29 @@ func execute(ctx context.Context, sql string) error {
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, sql)
 	return err
+}
+
+// Server returns the URL of a migrated database on a server of its own, whose settings a test
+// may change. It ends with the test.
+func Server(t testing.TB, settings map[string]string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	server, dir, err := startServer(ctx, settings)
+	if err != nil {
+		t.Fatalf("start a server: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), bound)
+		defer cancel()
+		if err := errors.Join(server.Stop(ctx), os.RemoveAll(dir)); err != nil {
+			t.Errorf("stop the server: %v", err)
+		}
+	})
+	if _, err := migrations.Up(ctx, server.URL()); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	return server.URL()
 }
 
 // WithDatabase is a connection string with another database's name.

@@ -29,6 +29,28 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+func TestDatabaseMetrics(t *testing.T) {
+	t.Parallel()
+	m := New()
+	known := false
+	m.ShowDatabase(func() (Database, bool) {
+		return Database{map[string]bool{"fsync_off": true, "in_recovery": false}, 90 * time.Second, 7}, known
+	})
+	for range 2 {
+		answer := httptest.NewRecorder()
+		m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+		for _, line := range []string{
+			`tusq_database_unfit{fact="fsync_off"} 1`, `tusq_database_unfit{fact="in_recovery"} 0`,
+			"tusq_database_oldest_transaction_seconds 90", "tusq_messages_dead_rows 7",
+		} {
+			if strings.Contains(answer.Body.String(), line) != known {
+				t.Errorf("the metrics have %q: %v, want %v", line, !known, known)
+			}
+		}
+		known = true
+	}
+}
+
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	request := &Request{ID: "id"}

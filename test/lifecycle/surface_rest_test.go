@@ -46,6 +46,9 @@ func restSettings(settings service.QueueChange) client.Settings {
 		ContentDeduplication: settings.ContentDeduplication,
 		Tags:                 settings.Tags,
 	}
+	if settings.Durability != nil {
+		set.Durability = string(*settings.Durability)
+	}
 	if dead := settings.DeadLetter; dead != nil {
 		set.DeadLetter = &client.DeadLetter{Queue: dead.Queue, MaxReceives: dead.MaxReceives}
 	}
@@ -72,6 +75,7 @@ func (r rest) GetQueue(name string) (service.Queue, error) {
 		Retention:            duration(q.RetentionSeconds),
 		ReceiveWait:          duration(q.WaitSeconds),
 		MaxMessageSize:       q.MaxMessageSize,
+		Durability:           service.Durability(q.Durability),
 		FIFO:                 q.FIFO,
 		ContentDeduplication: q.ContentDeduplication,
 		DeduplicationScope:   service.DeduplicationScope(q.DeduplicationScope),

@@ -128,6 +128,7 @@ func (s sqs) GetQueue(name string) (service.Queue, error) {
 		Retention:            duration(number("MessageRetentionPeriod")),
 		ReceiveWait:          duration(number("ReceiveMessageWaitTimeSeconds")),
 		MaxMessageSize:       number("MaximumMessageSize"),
+		Durability:           service.DurabilityDefault, // SQS has no other
 		FIFO:                 attributes["FifoQueue"] == "true",
 		ContentDeduplication: attributes["ContentBasedDeduplication"] == "true",
 	}

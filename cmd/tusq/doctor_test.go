@@ -1,0 +1,108 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"tusq/cmd/tusq/doctor"
+	"tusq/internal/pgtest"
+	"tusq/repository"
+)
+
+// TestDoctor examines a server that is sound, but that it waits for no disk, and one that is not.
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	sound := pgtest.Server(t, map[string]string{"fsync": "on", "full_page_writes": "on"})
+	out, err := run(t.Context(), "", nil, "doctor", "--database-url", sound)
+	if err != nil {
+		t.Errorf("a sound server: %v\n%s", err, out.stdout)
+	}
+	if strings.Count(out.stdout, "\n") < 15 || strings.Contains(out.stdout, "problem") {
+		t.Errorf("printed\n%s", out.stdout)
+	}
+	t.Log("\n" + out.stdout)
+
+	out, err = run(t.Context(), "", nil, "doctor", "--json", "--database-url", pgtest.New(t)) // without fsync
+	if err == nil {
+		t.Error("a server without fsync is without problems")
+	}
+	var answer struct{ Lines []doctor.Line }
+	if err := json.Unmarshal([]byte(out.stdout), &answer); err != nil {
+		t.Fatal(err)
+	}
+	verdicts := map[string]doctor.Verdict{}
+	for _, l := range answer.Lines {
+		verdicts[l.Name] = l.Verdict
+	}
+	if verdicts["fsync"] != doctor.Problem || verdicts["full_page_writes"] != doctor.Problem || verdicts["schema"] != doctor.OK {
+		t.Errorf("verdicts %v", verdicts)
+	}
+	if _, err := run(t.Context(), "", nil, "doctor", "--database-url", pgtest.Empty(t)); err == nil || !strings.Contains(err.Error(), "migrate up") {
+		t.Errorf("an empty database: %v", err)
+	}
+	if _, err := run(t.Context(), "", nil, "doctor", "--data-dir", t.TempDir()); err == nil || !strings.Contains(err.Error(), "no database") {
+		t.Errorf("an empty directory: %v", err)
+	}
+}
+
+func TestFsck(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	out, err := run(t.Context(), "", nil, "fsck", "--database-url", url)
+	if want := "0 queues checked: 0 faults, 0 notes, 0 repaired\n"; err != nil || out.stdout != want {
+		t.Errorf("an empty database: %q, %v", out.stdout, err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), `
+INSERT INTO queue_counters VALUES (7, 1, 2);
+INSERT INTO once_keys VALUES (7, gen_random_uuid(), gen_random_uuid(), 1, now());
+INSERT INTO messages (queue_id, id, visible_at, sent_at, body) VALUES (8, '01234567-89ab-7cde-8123-456789abcdef', now(), now(), 'a')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"fault     orphans          queue 8: 1 messages of a queue that does not exist; nobody can receive them (01234567-89ab-7cde-8123-456789abcdef)",
+			"fault     orphan_counters  queue 7: 1 counters", "note      orphan_keys      queue 7: 1 keys", "0 queues checked: 2 faults, 1 notes, 0 repaired"}},
+		{[]string{"--fix"}, []string{"repaired  orphan_counters  queue 7", "fault     orphans ", "0 queues checked: 1 faults, 1 notes, 1 repaired"}},
+	} {
+		out, err := run(t.Context(), "", nil, append([]string{"fsck", "--database-url", url}, step.args...)...)
+		if err == nil {
+			t.Errorf("%v: the faults that remain are no error", step.args)
+		}
+		for _, want := range step.want {
+			if !strings.Contains(out.stdout, want) {
+				t.Errorf("%v printed\n%swithout %q", step.args, out.stdout, want)
+			}
+		}
+	}
+	if _, err := conn.Exec(t.Context(), `DELETE FROM messages`); err != nil {
+		t.Fatal(err)
+	}
+	out, err = run(t.Context(), "", nil, "fsck", "--json", "--database-url", url)
+	if err != nil || !strings.Contains(out.stdout, `{"queues":0,"faults":0,"notes":1,"fixed":0}`) {
+		t.Errorf("with a note only: %s, %v", out.stdout, err)
+	}
+}
+
+// TestEveryFindingHasWords: what can be found can be printed.
+func TestEveryFindingHasWords(t *testing.T) {
+	t.Parallel()
+	for _, what := range repository.AllFindings {
+		if findings[what] == "" {
+			t.Errorf("%s has no words", what)
+		}
+	}
+	if len(findings) != len(repository.AllFindings) {
+		t.Errorf("%d findings have words, there are %d", len(findings), len(repository.AllFindings))
+	}
+}
