@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"tusq/internal/faultpoint"
 )
 
 const flushAttempts = 3 // of a flush that met a conflict or lost its connection
@@ -13,7 +15,7 @@ const flushAttempts = 3 // of a flush that met a conflict or lost its connection
 // flush carries out ops in one transaction, again where that is safe and may help. It calls
 // next when nothing is left but the commit, if that is slow.
 func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) error {
-	do, id, again := s.store.Flush, rand.Int64(), false
+	do, id, again := seededFlush(s.store.Flush), rand.Int64(), false
 	began := time.Now() // of the first attempt: it may be the one that was committed
 	for attempt := 1; ; attempt++ {
 		work := plan(ops, loop, id)
@@ -24,11 +26,14 @@ func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) e
 		for i := range work {
 			work[i].finish()
 		}
+		handoffs = seededHandoffs(s.parking, handoffs)
 		s.prepareClaims(work)
+		faultpoint.Pass("service.flush.planned")
 		timing := s.pace.begin(next)
 		err := do(ctx, work, timing.onExecuted())
 		if err == nil {
 			timing.end()
+			faultpoint.Pass("service.flush.committed")
 			s.fanOut(work, ops, began)
 			s.parking.complete(handoffs)
 			return nil
@@ -36,12 +41,14 @@ func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) e
 		s.parking.undo(handoffs)
 		unknown := errors.Is(err, ErrOutcomeUnknown)
 		if unknown {
-			do, again = s.store.Reflush, true
+			do, again = seededReflush(s.store, ops), true
+			faultpoint.Pass("service.flush.unknown")
 			if revokeErr := s.revoke(ctx, work, err); revokeErr != nil {
 				s.revocations.add(work, err)
 				err, unknown = revokeErr, false
 			}
 		}
+		faultpoint.Pass("service.flush.revoked")
 		s.distrustFloors(work)
 		if attempt == flushAttempts || !unknown && !errors.Is(err, ErrConflict) {
 			return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"tusq/internal/faultpoint"
 )
 
 // ErrFull is returned by Submit when too much is pending.
@@ -153,13 +155,16 @@ func (l *Loop[T]) take(ops []T) []T {
 // carryOut flushes ops, in ever smaller parts while the data of one spoils the rest.
 func (l *Loop[T]) carryOut(n int, ops []T, next func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.opts.FlushTimeout)
+	faultpoint.Pass("engine.flush.begin")
 	err := l.opts.Flush(ctx, n, ops, next)
 	cancel()
 	if err != nil && len(ops) > 1 && l.opts.Divisible(err) {
 		half := len(ops) / 2
 		l.carryOut(n, ops[:half], next)
+		faultpoint.Pass("engine.split")
 		l.carryOut(n, ops[half:], next)
 		return
 	}
+	faultpoint.Pass("engine.flush.done")
 	l.opts.Done(ops, err)
 }
