@@ -77,6 +77,9 @@ func (b *batch) run(ctx context.Context, conn *pgx.Conn, executed func()) error 
 	if err == nil {
 		err = b.readAnswers(pipeline, conn.TypeMap(), executed)
 	}
+	if err != nil && faultpoint.Planned() {
+		_ = conn.Close(ctx) // a fault stands for the loss of the connection
+	}
 	if closeErr := pipeline.Close(); err == nil {
 		err = closeErr
 	}
