@@ -42,6 +42,9 @@ func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) e
 		unknown := errors.Is(err, ErrOutcomeUnknown)
 		if unknown {
 			do, again = seededReflush(s.store, ops), true
+			for _, o := range ops {
+				o.lost = true
+			}
 			faultpoint.Pass("service.flush.unknown")
 			if revokeErr := s.revoke(ctx, work, err); revokeErr != nil {
 				s.revocations.add(work, err)

@@ -40,6 +40,14 @@ func newClient(o *Options, id int, shared *http.Client, text string) *client {
 // chance is true with a probability.
 func (c *client) chance(p float64) bool { return p > 0 && c.random.Float64() < p }
 
+// size is that of a batch: half of them are full.
+func (c *client) size() int {
+	if c.chance(0.5) {
+		return c.Batch
+	}
+	return 1 + c.random.IntN(c.Batch)
+}
+
 // surface chooses where a call goes.
 func (c *client) surface() surface {
 	if c.chance(c.Shares.SQS) {
@@ -126,8 +134,6 @@ func (c *client) record(e history.Event) {
 		}
 	}
 	switch e.Op {
-	case history.Send:
-		p.Sent.Add(acknowledged)
 	case history.Receive:
 		p.Received.Add(acknowledged)
 	case history.Delete:

@@ -30,7 +30,7 @@ func (c *consumer) work(ctx context.Context) {
 		c.deleteDue(ctx)
 		q := c.Queues[c.random.IntN(len(c.Queues))]
 		ask := receive{
-			most:       1 + c.random.IntN(c.Batch),
+			most:       c.size(),
 			visibility: c.MinVisibility + c.random.IntN(c.MaxVisibility-c.MinVisibility+1),
 		}
 		if name := q.DeadLetter(); name != "" && c.chance(0.1) {
@@ -130,21 +130,18 @@ func (c *consumer) deleteDue(ctx context.Context) {
 	}
 }
 
-// remove deletes messages, in most cases again those of which nothing is known. It returns how many were not
-// acknowledged.
-func (c *client) remove(ctx context.Context, queue string, messages []received) int {
+// remove deletes messages, in most cases again those of which nothing is known.
+func (c *client) remove(ctx context.Context, queue string, messages []received) {
 	for try := 1; len(messages) > 0; try++ {
 		s := c.surface()
 		r := s.remove(queue, receipts(messages))
 		e, body := c.call(ctx, s, history.Delete, queue, r)
-		unknown, failed := c.settled(s, r, e, body, messages)
-		if unknown == nil || ctx.Err() != nil || try == maxSettles || !c.chance(c.Shares.Repeat) {
-			return len(unknown) + failed
+		messages = c.settled(s, r, e, body, messages)
+		if ctx.Err() != nil || try == maxSettles || !c.chance(c.Shares.Repeat) {
+			return
 		}
 		c.backOff(ctx)
-		messages = unknown
 	}
-	return 0
 }
 
 // extend sets the visibility timeout of messages.
@@ -159,9 +156,8 @@ func (c *client) extend(ctx context.Context, queue string, messages []received, 
 	c.settled(s, r, e, body, messages)
 }
 
-// settled records the event of a call on received messages. It returns those of which nothing is known, and how
-// many were refused.
-func (c *client) settled(s surface, r request, e history.Event, body []byte, messages []received) (unknown []received, failed int) {
+// settled records the event of a call on received messages. It returns those of which nothing is known.
+func (c *client) settled(s surface, r request, e history.Event, body []byte, messages []received) (unknown []received) {
 	e.Messages = make([]history.Message, len(messages))
 	for i, m := range messages {
 		e.Messages[i] = history.Message{UID: m.UID, ID: m.ID, Receipt: m.Receipt, Group: m.Group}
@@ -174,14 +170,11 @@ func (c *client) settled(s surface, r request, e history.Event, body []byte, mes
 	conclude(&e, results, err)
 	c.record(e)
 	for i, m := range e.Messages {
-		switch m.Outcome {
-		case history.Unknown:
+		if m.Outcome == history.Unknown {
 			unknown = append(unknown, messages[i])
-		case history.Fail:
-			failed++
 		}
 	}
-	return unknown, failed
+	return unknown
 }
 
 func receipts(messages []received) []string {

@@ -54,7 +54,7 @@ func work(t *testing.T, o Options, limit time.Duration) []history.Event {
 	if o.Recorder, err = history.NewRecorder(path); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := CreateQueues(ctx, o); err != nil {
 		t.Fatal(err)
@@ -63,6 +63,11 @@ func work(t *testing.T, o Options, limit time.Duration) []history.Event {
 	defer end()
 	if err := Run(running, o); err != nil {
 		t.Fatal(err)
+	}
+	short, stop := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer stop()
+	if err := Drain(short, o); err == nil {
+		t.Error("a drain did not wait for the leases to end")
 	}
 	if err := Drain(ctx, o); err != nil {
 		t.Fatal(err)
@@ -80,16 +85,17 @@ func work(t *testing.T, o Options, limit time.Duration) []history.Event {
 
 // tally is what a history says, counted in the simplest way.
 type tally struct {
-	sent     map[string]map[string]bool // by UID: the ids that were acknowledged
+	sent     map[string]string          // by UID of what was acknowledged: its queue
+	ids      map[string]map[string]bool // by UID: the ids that the service called it by
 	digests  map[string]string          // by UID, as sent
 	received map[string]int             // by UID
-	purged   map[string]bool            // queues
+	upset    map[string]bool            // queues that were purged, and dead-letter queues that were redriven
 	seen     map[string]int             // what happened at all
 }
 
 func count(t *testing.T, events []history.Event) tally {
 	t.Helper()
-	all := tally{map[string]map[string]bool{}, map[string]string{}, map[string]int{}, map[string]bool{}, map[string]int{}}
+	all := tally{map[string]string{}, map[string]map[string]bool{}, map[string]string{}, map[string]int{}, map[string]bool{}, map[string]int{}}
 	last := map[int]time.Duration{}
 	for _, e := range events {
 		if e.Invoked > e.Returned || e.Invoked < last[e.Client] {
@@ -101,8 +107,8 @@ func count(t *testing.T, events []history.Event) tally {
 		if e.Error == errAnswer {
 			t.Errorf("an answer that makes no sense: %+v", e)
 		}
-		if e.Op == history.Purge {
-			all.purged[e.Queue] = true
+		if e.Op == history.Purge || e.Op == history.Redrive {
+			all.upset[e.Queue] = true
 		}
 		for _, m := range e.Messages {
 			all.message(t, e, m)
@@ -117,23 +123,23 @@ func (all *tally) message(t *testing.T, e history.Event, m history.Message) {
 	case errMD5, errBody, errTwice, errUnanswered:
 		t.Errorf("%s %s of %s: %s", e.Surface, e.Op, m.UID, m.Error)
 	}
-	switch {
-	case e.Op == history.Send:
+	switch e.Op {
+	case history.Send:
 		all.digests[m.UID] = m.Digest
 		if m.Outcome != history.OK {
 			return
 		}
-		if all.sent[m.UID] == nil {
-			all.sent[m.UID] = map[string]bool{}
-		} else {
+		if all.sent[m.UID] != "" {
 			all.seen["sent again"]++
 		}
-		all.sent[m.UID][m.ID] = true
+		all.sent[m.UID] = e.Queue
+		all.name(m)
 		if (m.Sequence == "") != (m.Group == "") {
 			t.Errorf("%s has group %q and sequence number %q", m.UID, m.Group, m.Sequence)
 		}
-	case e.Op == history.Receive:
+	case history.Receive:
 		all.received[m.UID]++
+		all.name(m)
 		if all.digests[m.UID] != "" && m.Digest != all.digests[m.UID] { // a receive may return before its send
 			t.Errorf("%s of %s was received with another digest", m.UID, e.Queue)
 		}
@@ -143,17 +149,54 @@ func (all *tally) message(t *testing.T, e history.Event, m history.Message) {
 	}
 }
 
+// name notes that the service called a message by an id.
+func (all *tally) name(m history.Message) {
+	if all.ids[m.UID] == nil {
+		all.ids[m.UID] = map[string]bool{}
+	}
+	all.ids[m.UID][m.ID] = true
+}
+
+// wantOrder checks that the sequence numbers of each group increase in the order in which its producer sent.
+func wantOrder(t *testing.T, events []history.Event) {
+	t.Helper()
+	type place struct{ queue, group string }
+	last := map[place]history.Message{}
+	known := map[string]bool{}
+	for _, e := range events {
+		for _, m := range e.Messages {
+			if e.Op != history.Send || m.Outcome != history.OK || m.Group == "" {
+				continue
+			}
+			if known[m.UID] {
+				t.Errorf("%s was sent again although it had been acknowledged", m.UID)
+			}
+			known[m.UID] = true
+			at := place{e.Queue, m.Group}
+			before := last[at]
+			if len(m.Sequence) < len(before.Sequence) || len(m.Sequence) == len(before.Sequence) && m.Sequence <= before.Sequence {
+				t.Errorf("group %v: %s has sequence number %s, after %s with %s", at, m.UID, m.Sequence, before.UID, before.Sequence)
+			}
+			last[at] = m
+		}
+	}
+	if len(last) < 8 {
+		t.Errorf("only %d groups", len(last))
+	}
+}
+
 // want checks that all that was acknowledged was received, by one id, and that nothing is left.
 func (all *tally) want(t *testing.T, events []history.Event, queues int) {
 	t.Helper()
-	for uid, ids := range all.sent {
-		if all.received[uid] == 0 && len(all.purged) == 0 {
+	for uid, queue := range all.sent {
+		if all.received[uid] == 0 && !all.upset[queue] {
 			t.Errorf("%s was acknowledged, but never received", uid)
 		}
-		if len(ids) != 1 {
-			t.Errorf("%s has the ids %v", uid, ids)
+		if dead := (Queue{Name: queue, MaxReceives: 1}).DeadLetter(); len(all.ids[uid]) != 1 && !all.upset[dead] {
+			t.Errorf("%s has the ids %v", uid, all.ids[uid])
 		}
 	}
+	wantOrder(t, events)
 	for uid := range all.received {
 		if all.digests[uid] == "" {
 			t.Errorf("%s was received, but never sent", uid)
@@ -174,10 +217,10 @@ func TestLoad(t *testing.T) {
 	t.Parallel()
 	o := Defaults()
 	o.URLs, o.Queues, o.Progress = []string{serve(t, 0)}, Mix(), new(Progress)
-	o.Consumers, o.MaxVisibility, o.Messages = 12, 3, 6000
+	o.Consumers, o.MaxVisibility, o.Messages = 12, 3, 4000
 	o.Shares.Poison = 0.05
 	began := time.Now()
-	events := work(t, o, 20*time.Second)
+	events := work(t, o, 40*time.Second)
 	all := count(t, events)
 	all.want(t, events, 6)
 	t.Logf("%d messages, %d calls in %v: %v", len(all.sent), len(events), time.Since(began), all.seen)
@@ -187,7 +230,7 @@ func TestLoad(t *testing.T) {
 			t.Errorf("no %s", what)
 		}
 	}
-	if p := o.Progress; len(all.sent) < 6000 || p.Sent.Load() < int64(len(all.sent)) || p.Deleted.Load() < int64(len(all.sent)) ||
+	if p := o.Progress; len(all.sent) < 4000 || p.Sent.Load() != int64(len(all.sent)) || p.Deleted.Load() < int64(len(all.sent)) ||
 		p.Unknown.Load() != 0 || p.LastSuccess().Before(began) {
 		t.Errorf("%d messages were sent; the progress says %+v", len(all.sent), p)
 	}
@@ -212,8 +255,8 @@ func TestLoadKnowsLostAnswers(t *testing.T) {
 		{Name: "plain"}, {Name: "orders", MaxReceives: 1, Redrive: true}, {Name: "purged", Purge: true},
 		{Name: "payments.fifo", Groups: 8, MaxReceives: 2},
 	}
-	o.MaxVisibility, o.PurgeEvery, o.RedriveEvery = 2, time.Second, time.Second
-	o.Rate, o.Shares.Repeat, o.Shares.Poison = 500, 1, 0.05
+	o.MaxVisibility, o.PurgeEvery, o.RedriveEvery = 2, 200*time.Millisecond, 200*time.Millisecond
+	o.Rate, o.Shares.Repeat, o.Shares.Again, o.Shares.Poison = 500, 1, 0.2, 0.05
 	events := work(t, o, 4*time.Second)
 	all := count(t, events)
 	t.Logf("%d messages, %d calls: %v", len(all.sent), len(events), all.seen)
@@ -223,7 +266,35 @@ func TestLoadKnowsLostAnswers(t *testing.T) {
 			t.Errorf("no %s", what)
 		}
 	}
-	if n := len(all.sent); n < 500 || n > 2500 {
-		t.Errorf("%d messages were sent in four seconds, of 500 each", n)
+	if n := len(all.sent); n < 50 || n > 2500 {
+		t.Errorf("%d messages were sent in four seconds of 500 each at most", n)
+	}
+}
+
+// TestUnknownGroupsAreLeft: where Run ends before it is known whether a message was sent, nothing follows it in its group.
+func TestUnknownGroupsAreLeft(t *testing.T) {
+	t.Parallel()
+	o := Defaults()
+	o.Producers = 1
+	o.URLs, o.Queues = []string{"http://127.0.0.1:1"}, []Queue{{Name: "ordered.fifo", Groups: 2}}
+	var err error
+	if o.Recorder, err = history.NewRecorder(filepath.Join(t.TempDir(), "history.gz")); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.check(); err != nil {
+		t.Fatal(err)
+	}
+	p := &producer{client: newClient(&o, 0, newHTTP(1), newText(rand.New(rand.NewPCG(1, 1)))), uids: uidPrefix, retired: map[lane]int{}}
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	message := p.message(o.Queues[0], []int{1})
+	p.sendInOrder(ctx, o.Queues[0], []outgoing{message})
+	if p.group(o.Queues[0], 0) != "g0.0" || message.group != "g1.0" || p.group(o.Queues[0], 1) != "g1.1" {
+		t.Errorf("the groups are now %s and %s", p.group(o.Queues[0], 0), p.group(o.Queues[0], 1))
+	}
+	events, err := o.Recorder.Close()
+	if err != nil || len(events) != 1 || events[0].Outcome != history.Unknown || events[0].Error != errConnection ||
+		events[0].Messages[0].Deduplication != message.uid || o.Progress.Sent.Load() != 0 {
+		t.Errorf("recorded %+v, %v", events, err)
 	}
 }

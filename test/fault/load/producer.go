@@ -32,7 +32,7 @@ type lane struct {
 func (p *producer) work(ctx context.Context) {
 	for ctx.Err() == nil {
 		q := p.Queues[p.random.IntN(len(p.Queues))]
-		n := 1 + p.random.IntN(p.Batch)
+		n := p.size()
 		if !p.run.admit(ctx, n) {
 			return
 		}
@@ -87,7 +87,9 @@ func (p *producer) group(q Queue, number int) string {
 // sendInOrder sends to a FIFO queue, those again of which nothing is known, until all is.
 func (p *producer) sendInOrder(ctx context.Context, q Queue, messages []outgoing) {
 	for begun := time.Now(); ; {
-		messages = p.send(ctx, p.surface(), q, messages, "")
+		var acknowledged int
+		messages, acknowledged = p.send(ctx, p.surface(), q, messages, "")
+		p.Progress.Sent.Add(int64(acknowledged))
 		if len(messages) == 0 {
 			return
 		}
@@ -114,24 +116,24 @@ func (p *producer) retire(q Queue, messages []outgoing) {
 
 // sendOnce sends to a standard queue, in most cases with a key and then as often as it takes.
 func (p *producer) sendOnce(ctx context.Context, q Queue, messages []outgoing) {
-	if !p.chance(p.Shares.Repeat) {
-		p.send(ctx, p.surface(), q, messages, "")
-		return
+	s, key := p.surface(), ""
+	if p.chance(p.Shares.Repeat) {
+		key = "call-" + messages[0].uid
 	}
-	s, key := p.surface(), "call-"+messages[0].uid
-	for begun := time.Now(); len(p.send(ctx, s, q, messages, key)) > 0; p.backOff(ctx) {
-		if ctx.Err() != nil || time.Since(begun) > repeatLimit {
-			return
-		}
+	again, acknowledged := p.send(ctx, s, q, messages, key)
+	for begun := time.Now(); key != "" && len(again) > 0 && ctx.Err() == nil && time.Since(begun) < repeatLimit; {
+		p.backOff(ctx)
+		again, acknowledged = p.send(ctx, s, q, messages, key)
 	}
-	if p.chance(p.Shares.Again) {
+	p.Progress.Sent.Add(int64(acknowledged))
+	if key != "" && len(again) == 0 && p.chance(p.Shares.Again) {
 		p.send(ctx, s, q, messages, key)
 	}
 }
 
-// send makes one call, and returns the messages to try again: those of which nothing is known, and those that were
-// refused for the moment.
-func (p *producer) send(ctx context.Context, s surface, q Queue, messages []outgoing, key string) []outgoing {
+// send makes one call. It returns the messages to try again, those of which nothing is known and those that were
+// refused for the moment, and how many were acknowledged.
+func (p *producer) send(ctx context.Context, s surface, q Queue, messages []outgoing, key string) (again []outgoing, acknowledged int) {
 	r := s.send(q.Name, messages, key)
 	e, body := p.call(ctx, s, history.Send, q.Name, r)
 	e.Key = key
@@ -150,16 +152,16 @@ func (p *producer) send(ctx context.Context, s surface, q Queue, messages []outg
 		results, err = s.sent(r, body, messages)
 	}
 	conclude(&e, results, err)
-	var again []outgoing
 	for i := range e.Messages {
 		m := &e.Messages[i]
 		switch {
 		case m.Outcome == history.OK:
+			acknowledged++
 			m.ID, m.Sequence = results[i].id, strings.TrimLeft(results[i].sequence, "0")
 		case m.Outcome == history.Unknown || retryable(e.Status, m.Error):
 			again = append(again, messages[i])
 		}
 	}
 	p.record(e)
-	return again
+	return again, acknowledged
 }

@@ -7,9 +7,9 @@ import (
 
 // Progress is what the clients have done until now, for whoever supervises them.
 type Progress struct {
-	Sent     atomic.Int64 // messages acknowledged, each as often as it was
+	Sent     atomic.Int64 // messages acknowledged, each once
 	Received atomic.Int64 // messages, each as often as it came
-	Deleted  atomic.Int64 // messages acknowledged
+	Deleted  atomic.Int64 // messages, each as often as it was acknowledged
 	Calls    atomic.Int64
 	Unknown  atomic.Int64 // calls of unknown outcome
 	Failed   atomic.Int64 // calls that were refused

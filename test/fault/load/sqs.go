@@ -131,7 +131,7 @@ func (sqs) sent(r request, body []byte, messages []outgoing) ([]result, error) {
 		return nil, err
 	}
 	if r.single {
-		answer.sqsEntry.ID = "0"
+		answer.ID = "0"
 		answer.Successful = []sqsEntry{answer.sqsEntry}
 	}
 	results, entries, err := answer.results(len(messages))

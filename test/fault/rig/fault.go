@@ -20,6 +20,9 @@ const (
 	OfFront    Part = "front network"    // between clients and load balancer
 )
 
+// ErrNoEffect says that a fault was in force and hit nobody, which can happen beside another one.
+var ErrNoEffect = errors.New("it hit nobody")
+
 // Fault is a kind of harm.
 type Fault struct {
 	Name string

@@ -9,8 +9,8 @@ import (
 // databaseFaults are those of the network between the replicas and PostgreSQL.
 var databaseFaults = []Fault{
 	database("latency", []int{29}, func(r *rand.Rand) []Toxic { return latency([]int{5, 50, 500}[r.IntN(3)], r) }),
-	database("bandwidth 64 KB/s", []int{29}, func(*rand.Rand) []Toxic { return both("bandwidth", 0, map[string]any{"rate": 64}) }),
-	database("black hole", []int{30}, func(*rand.Rand) []Toxic { return both("timeout", 0, map[string]any{"timeout": 0}) }),
+	database("bandwidth 64 KB/s", []int{29}, func(*rand.Rand) []Toxic { return both("bandwidth", map[string]any{"rate": 64}) }),
+	database("black hole", []int{30}, func(*rand.Rand) []Toxic { return both("timeout", map[string]any{"timeout": 0}) }),
 	database("reset connections", []int{31}, func(r *rand.Rand) []Toxic {
 		return []Toxic{{Type: "reset_peer", Stream: direction(r), Toxicity: 0.3, Attributes: map[string]any{"timeout": r.IntN(50)}}}
 	}),
@@ -18,7 +18,7 @@ var databaseFaults = []Fault{
 		return []Toxic{{Type: "limit_data", Stream: direction(r), Toxicity: 0.5, Attributes: map[string]any{"bytes": r.IntN(20_000)}}}
 	}),
 	database("slices of one byte", []int{32}, oneByteSlices),
-	database("slow close", []int{32}, func(r *rand.Rand) []Toxic { return both("slow_close", 0, map[string]any{"delay": 500 + r.IntN(2000)}) }),
+	database("slow close", []int{32}, func(r *rand.Rand) []Toxic { return both("slow_close", map[string]any{"delay": 500 + r.IntN(2000)}) }),
 	database("one-way partition", []int{34}, func(r *rand.Rand) []Toxic {
 		return []Toxic{{Type: "timeout", Stream: direction(r), Attributes: map[string]any{"timeout": 0}}}
 	}),
@@ -34,7 +34,7 @@ var frontFaults = []Fault{
 	}),
 	front("slow clients", []int{29}, func(r *rand.Rand) []Toxic { return latency([]int{5, 50, 500}[r.IntN(3)], r) }),
 	front("sliced requests", []int{32}, oneByteSlices),
-	front("clients close slowly", []int{32}, func(r *rand.Rand) []Toxic { return both("slow_close", 0, map[string]any{"delay": 500 + r.IntN(2000)}) }),
+	front("clients close slowly", []int{32}, func(r *rand.Rand) []Toxic { return both("slow_close", map[string]any{"delay": 500 + r.IntN(2000)}) }),
 	front("clients' one-way partition", []int{33, 34}, func(r *rand.Rand) []Toxic {
 		return []Toxic{{Type: "timeout", Stream: direction(r), Toxicity: 0.5, Attributes: map[string]any{"timeout": 0}}}
 	}),
@@ -43,10 +43,10 @@ var frontFaults = []Fault{
 func direction(r *rand.Rand) string { return []string{upstream, downstream}[r.IntN(2)] }
 
 // both are a toxic of each direction.
-func both(kind string, toxicity float64, attributes map[string]any) []Toxic {
+func both(kind string, attributes map[string]any) []Toxic {
 	return []Toxic{
-		{Type: kind, Stream: upstream, Toxicity: toxicity, Attributes: attributes},
-		{Type: kind, Stream: downstream, Toxicity: toxicity, Attributes: attributes},
+		{Type: kind, Stream: upstream, Attributes: attributes},
+		{Type: kind, Stream: downstream, Attributes: attributes},
 	}
 }
 

@@ -3,7 +3,6 @@ package rig
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"syscall"
 	"time"
@@ -43,7 +42,7 @@ func killBackend(ctx context.Context, c *Cluster, r *rand.Rand) (Injected, error
 	err := c.Postgres.QueryRow(ctx, []any{&pids},
 		"SELECT coalesce(array_agg(pid ORDER BY pid), '{}') FROM pg_stat_activity WHERE "+flushes)
 	if err == nil && len(pids) == 0 {
-		err = errors.New("no flush has a connection")
+		err = ErrNoEffect
 	}
 	if err != nil {
 		return Injected{}, err
@@ -94,7 +93,7 @@ func signalBackends(ctx context.Context, c *Cluster, interval time.Duration, wha
 	return Injected{What: what, Heal: func(ctx context.Context) error {
 		err := errors.Join(stop(ctx), connection.Close(ctx))
 		if err == nil && hits == 0 {
-			err = fmt.Errorf("nobody was hit by %s", sql)
+			err = ErrNoEffect
 		}
 		return err
 	}}, nil

@@ -120,6 +120,12 @@ func withDefaults(own map[string]string) map[string]string {
 	return all
 }
 
+// Check reads every table and index of the running server and fails where any of them is damaged: pg_amcheck.
+func (p *Postgres) Check(ctx context.Context) error {
+	return p.run(ctx, "", "pg_amcheck", "--host=127.0.0.1", fmt.Sprintf("--port=%d", p.port), "--username="+superuser, "--install-missing",
+		"--heapallindexed", role)
+}
+
 // Configure appends settings to postgresql.conf: the last of a name wins. A running server must be told by pg_reload_conf or a
 // restart.
 func (p *Postgres) Configure(settings map[string]string) error {

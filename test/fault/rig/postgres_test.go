@@ -98,6 +98,7 @@ func TestPostgresSurvivesItsKill(t *testing.T) {
 	if rows := count(t, p); rows != 1 {
 		t.Errorf("%d rows", rows)
 	}
+	must(t, p.Check(t.Context()))
 	must(t, p.Stop(t.Context()))
 	if p.Running() || p.PID() != 0 {
 		t.Error("it runs after Stop")
