@@ -67,6 +67,7 @@ func Run(events []history.Event, opts Options) *Report {
 	} {
 		check()
 	}
+	c.report.sort()
 	return c.report
 }
 
@@ -82,7 +83,7 @@ func (c *checker) found(v Violation) {
 	switch v.Checker {
 	case "C2", "C9", "C11", "C13":
 	default:
-		if c.opts.LossAllowed[v.Queue] {
+		if c.opts.LossAllowed[v.Queue] || c.lossy(v.UID) {
 			c.report.Excused[v.Checker]++
 			return
 		}
@@ -90,7 +91,15 @@ func (c *checker) found(v Violation) {
 	c.report.add(v)
 }
 
-func acknowledged(a attempt) bool { return a.outcome == history.OK }
+func (o *origin) hasOutcome(outcome history.Outcome) bool {
+	return slices.ContainsFunc(o.attempts, func(a attempt) bool { return a.outcome == outcome })
+}
+
+// lossy says that a message was sent to a queue where loss is allowed.
+func (c *checker) lossy(uid string) bool {
+	o := c.origins[uid]
+	return o != nil && o.queue != nil && c.opts.LossAllowed[o.queue.name]
+}
 
 // count fills in the figures that need no rule.
 func (c *checker) count() {
@@ -117,7 +126,7 @@ func (c *checker) count() {
 		c.report.Received += len(m.holds)
 		if len(m.holds) > 0 {
 			c.report.Messages++
-			if !slices.ContainsFunc(m.origin.attempts, acknowledged) {
+			if m.origin.hasOutcome(history.Unknown) && !m.origin.hasOutcome(history.OK) {
 				c.report.Recovered++
 			}
 		}

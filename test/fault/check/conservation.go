@@ -96,7 +96,7 @@ func (c *checker) stays() map[*queue]*stay {
 			}
 		}
 	}
-	for _, o := range c.origins {
+	for _, o := range c.sent {
 		c.unseen(o, of)
 	}
 	return stays
@@ -126,7 +126,7 @@ func (c *checker) stayHome(s *stay, f fate) {
 		}
 	}
 	if q.dead != nil {
-		mayLeave = min(mayLeave, f.mayMove(q))
+		mayLeave = min(mayLeave, c.mayMove(f.message, q))
 	}
 	if q.drained != nil && f.stored() <= q.drained.Invoked {
 		mayLeave, left = min(mayLeave, q.drained.Invoked), min(left, q.drained.Returned)
@@ -146,23 +146,24 @@ func (c *checker) stayMoved(s *stay, q *queue, f fate) {
 		mayLeave = min(mayLeave, r.inv)
 	}
 	if q.dead != nil {
-		mayLeave = min(mayLeave, f.mayMove(q))
+		mayLeave = min(mayLeave, c.mayMove(f.message, q))
 	}
 	// What nobody received may have been moved until its own queue was drained.
 	if home := f.home().drained; q.drained != nil && (came <= q.drained.Invoked || home != nil && home.Returned <= q.drained.Invoked) {
 		mayLeave, left = min(mayLeave, q.drained.Invoked), min(left, q.drained.Returned)
 	}
-	s.add(max(c.earliest(f.message), f.mayMove(f.home())), came, mayLeave, left)
+	s.add(c.mayMove(f.message, f.home()), came, mayLeave, left)
 }
 
 // mayMove is the first moment at which a message may have been moved from q: not before
-// the first claim that may have been its.
-func (f fate) mayMove(q *queue) time.Duration {
-	first := forever
-	if len(q.unknown) > 0 {
-		first = q.unknown[0]
+// the first claim that may have been its. Where something fails, that may have been anybody's,
+// also of a receive that a load balancer repeated.
+func (c *checker) mayMove(m *message, q *queue) time.Duration {
+	if !c.opts.FaultFree || len(q.unknown) > 0 {
+		return c.earliest(m)
 	}
-	for _, h := range f.holds {
+	first := forever
+	for _, h := range m.holds {
 		first = min(first, h.inv)
 	}
 	return first

@@ -39,6 +39,7 @@ type index struct {
 	events   []history.Event
 	queues   map[string]*queue
 	origins  map[string]*origin
+	sent     []*origin  // in the order in which they are first named
 	messages []*message // in the order in which they are first named
 	byID     map[string]*message
 	holds    map[holdKey]*hold
@@ -199,6 +200,7 @@ func (x *index) originOf(uid string) *origin {
 	if o == nil {
 		o = &origin{uid: uid}
 		x.origins[uid] = o
+		x.sent = append(x.sent, o)
 	}
 	return o
 }

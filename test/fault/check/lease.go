@@ -98,16 +98,17 @@ func (c *checker) early(m *message, h *hold) {
 	if h.queue != m.home() || len(m.acks) == 0 && h.queue.redriven(h.ret) {
 		return
 	}
-	first, event := forever, -1
+	first, event, delayed := forever, -1, time.Duration(0)
 	for _, a := range m.origin.attempts {
 		if a.outcome == history.Fail {
 			continue
 		}
-		if end := a.inv + c.events[a.event].Messages[a.item].Delay; end < first {
-			first, event = end, a.event
+		delay := c.events[a.event].Messages[a.item].Delay
+		if end := a.inv + delay; end < first {
+			first, event, delayed = end, a.event, delay
 		}
 	}
-	if event >= 0 && h.ret < first-c.slack {
+	if delayed > 0 && h.ret < first-c.slack {
 		c.found(Violation{
 			Checker: "C3", Queue: h.queue.name, UID: m.origin.uid, Events: []int{event, h.event},
 			Text: fmt.Sprintf("%s was delayed until %s, and %s", m.who(), at(first), c.tell(h)),

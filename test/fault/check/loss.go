@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"tusq/test/fault/history"
 )
@@ -44,7 +45,10 @@ func (c *checker) mustBeOut(m *message) bool {
 // for if one was, the drain had to bring the message once more.
 func (c *checker) explained(m *message) bool {
 	holds := c.lineage(m)
-	last := c.earliest(m) // the last claim was not before
+	last := time.Duration(-1) // the last claim was not before
+	if len(holds) == 0 {
+		last = c.earliest(m)
+	}
 	for _, h := range holds {
 		last = max(last, h.inv)
 	}

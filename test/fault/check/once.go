@@ -55,7 +55,7 @@ type named struct {
 
 func (c *checker) names() map[name][]named {
 	names := map[name][]named{}
-	for _, o := range c.origins {
+	for _, o := range c.sent {
 		for _, a := range o.attempts {
 			e, m := c.at(a.event, a.item)
 			if a.outcome == history.Fail {

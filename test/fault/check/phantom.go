@@ -19,7 +19,7 @@ func (c *checker) phantoms() {
 			}
 		}
 	}
-	for _, o := range c.origins {
+	for _, o := range c.sent {
 		c.copies(o)
 	}
 }

@@ -147,19 +147,24 @@ func (r *Report) writeCalls(b *strings.Builder) {
 	}
 }
 
+// sort orders violations by checker, and then as they are in the history.
+func (r *Report) sort() {
+	slices.SortStableFunc(r.Violations, func(a, b Violation) int {
+		return cmp.Or(slices.Index(checkers, a.Checker)-slices.Index(checkers, b.Checker),
+			slices.Compare(a.Events, b.Events), cmp.Compare(a.UID, b.UID))
+	})
+}
+
 func (r *Report) writeViolations(b *strings.Builder) {
-	violations := slices.Clone(r.Violations)
-	place := func(v Violation) int { return slices.Index(checkers, v.Checker) }
-	slices.SortStableFunc(violations, func(a, b Violation) int { return cmp.Compare(place(a), place(b)) })
 	printed := map[string]int{}
-	for _, v := range violations {
-		if printed[v.Checker]++; printed[v.Checker] > printedViolations {
-			continue
-		}
-		fmt.Fprintf(b, "%s %s: %s (events %v)\n", v.Checker, v.Queue, v.Text, v.Events)
-	}
 	for _, checker := range checkers {
-		if more := r.Found[checker] - printedViolations; more > 0 {
+		for _, v := range r.Violations {
+			if v.Checker == checker && printed[checker] < printedViolations {
+				printed[checker]++
+				fmt.Fprintf(b, "%s %s: %s (events %v)\n", checker, v.Queue, v.Text, v.Events)
+			}
+		}
+		if more := r.Found[checker] - printed[checker]; more > 0 {
 			fmt.Fprintf(b, "%s: %d more\n", checker, more)
 		}
 	}

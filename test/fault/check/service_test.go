@@ -114,7 +114,7 @@ func (s *service) store(q *simQueue, m history.Message) history.Message {
 	case s.bitten("changes a body", 0.05):
 		stored.Digest = "changed"
 		q.messages = append(q.messages, stored)
-	case s.bitten("ignores delays", 1) && m.Delay > 0:
+	case m.Delay > 0 && s.bitten("ignores delays", 1):
 		stored.visible = s.now
 		q.messages = append(q.messages, stored)
 	default:

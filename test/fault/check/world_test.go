@@ -197,6 +197,9 @@ func (w *world) consume(client int) {
 	q := worldQueues[w.random.IntN(len(worldQueues))].name
 	e := history.Event{Client: client, Op: history.Receive, Queue: q, Visibility: w.pause() * 3}
 	w.call(e, func(e *history.Event) {
+		if w.lossy > 0 && w.random.IntN(20) == 0 { // a load balancer repeats the call
+			w.receive(e.Queue, 1+w.random.IntN(4), e.Visibility)
+		}
 		e.Messages, e.Outcome = w.receive(e.Queue, 1+w.random.IntN(4), e.Visibility), history.OK
 		if w.lossy > 0 && w.random.IntN(20) == 0 { // the client has gone, and the service knows
 			w.release(e.Queue, e.Messages)
