@@ -30,6 +30,7 @@ type config struct {
 	replicas int
 	scenario string
 	times    int
+	bugs     string
 	only     string
 	load     loadSize
 }
@@ -70,6 +71,7 @@ func parse(args []string) (config, error) {
 	flags.IntVar(&c.replicas, "replicas", 3, "1 to 3")
 	flags.StringVar(&c.scenario, "scenario", "chaos", "chaos: faults by seed; rolling: restarts of all replicas, in which no request may fail")
 	flags.IntVar(&c.times, "times", 20, "rolling restarts")
+	flags.StringVar(&c.bugs, "bugs", "", "all, or names of bugs that are put into -binary, which is built with the tag fault: a round for each, which must find it")
 	flags.StringVar(&c.only, "faults", "", "names of the faults to choose from, separated by commas (default: all of "+faultNames()+")")
 	flags.IntVar(&c.load.producers, "producers", 8, "clients that send")
 	flags.IntVar(&c.load.consumers, "consumers", 16, "clients that receive")
@@ -107,6 +109,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer s.cluster.Close()
 	s.print = out
+	if c.bugs != "" {
+		return s.bugs(ctx, c.bugs, c.round)
+	}
 	if c.scenario == "rolling" {
 		return s.rolling(ctx, c.times)
 	}
