@@ -34,11 +34,20 @@ type mischief struct {
 	wrong    []check.Violation // that no history tells
 }
 
+// deed is a fault that is to be injected.
+type deed struct {
+	fault  rig.Fault
+	random *rand.Rand
+	hold   time.Duration
+	alone  bool // no other will be in force
+}
+
 // injection is a fault that was in force.
 type injection struct {
 	fault     string
 	what      string
 	noEffect  bool
+	alone     bool          // no other was in force
 	recovered time.Duration // from its end to the next acknowledged call
 }
 
@@ -51,8 +60,8 @@ func (m *mischief) chaos(ctx context.Context, faults []rig.Fault) error {
 		var together sync.WaitGroup
 		for i, f := range chosen {
 			random := rand.New(rand.NewPCG(m.random.Uint64(), 0))
-			hold := milliseconds(random, shortest, longest)
-			together.Go(func() { errs[i] = m.inject(whole, ctx.Done(), f, random, hold) })
+			next := deed{fault: f, random: random, hold: milliseconds(random, shortest, longest), alone: len(chosen) == 1}
+			together.Go(func() { errs[i] = m.inject(whole, ctx.Done(), next) })
 		}
 		wait := milliseconds(m.random, shortestPause, longestPause)
 		together.Wait()
@@ -92,17 +101,17 @@ func milliseconds(r *rand.Rand, least, most int) time.Duration {
 }
 
 // inject injects a fault, holds it for a time or until over is closed, heals it, and waits until a call is acknowledged.
-func (m *mischief) inject(ctx context.Context, over <-chan struct{}, f rig.Fault, r *rand.Rand, hold time.Duration) error {
-	done, err := f.Inject(ctx, m.cluster, r)
+func (m *mischief) inject(ctx context.Context, over <-chan struct{}, d deed) error {
+	done, err := d.fault.Inject(ctx, m.cluster, d.random)
 	if errors.Is(err, rig.ErrNoEffect) {
-		m.note(injection{fault: f.Name, noEffect: true})
+		m.note(injection{fault: d.fault.Name, noEffect: true})
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	m.recorder.Note("inject " + done.What)
-	timer := time.NewTimer(hold)
+	timer := time.NewTimer(d.hold)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -114,7 +123,7 @@ func (m *mischief) inject(ctx context.Context, over <-chan struct{}, f rig.Fault
 		return err
 	}
 	recovered, failed := m.recovery(ctx)
-	m.note(injection{fault: f.Name, what: done.What, noEffect: err != nil, recovered: recovered})
+	m.note(injection{fault: d.fault.Name, what: done.What, noEffect: err != nil, alone: d.alone, recovered: recovered})
 	if failed != nil {
 		return fmt.Errorf("after %s: %w", done.What, failed)
 	}

@@ -33,8 +33,9 @@ type service struct {
 	drainFor time.Duration // a round's drain may take
 }
 
+// startService starts the cluster, which the end of ctx does not end: it is looked at when an interrupt has ended the load.
 func startService(ctx context.Context, c config) (*service, error) {
-	cluster, err := rig.StartCluster(ctx, rig.Options{
+	cluster, err := rig.StartCluster(context.WithoutCancel(ctx), rig.Options{
 		Dir: filepath.Join(c.out, "cluster"), Binary: c.binary, Balancer: c.balancer, Replicas: c.replicas,
 	})
 	if err != nil {

@@ -47,7 +47,7 @@ func TestSmoke(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if err := m.inject(ctx, nil, f, rand.New(rand.NewPCG(s.seed, 1)), hold); err != nil {
+			if err := m.inject(ctx, nil, deed{fault: f, random: rand.New(rand.NewPCG(s.seed, 1)), hold: hold, alone: true}); err != nil {
 				return err
 			}
 			pause(ctx, hold)
@@ -71,5 +71,16 @@ func TestSmoke(t *testing.T) {
 		if i.noEffect {
 			t.Errorf("%s had no effect", i.fault)
 		}
+	}
+	b, err := newRebirth(s.cluster.URL(), "reborn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, counted, err := b.live(t.Context())
+	if err != nil || !counted || len(wrong) > 0 {
+		t.Errorf("a queue that was made anew: counted %v, %v, %v", counted, wrong, err)
+	}
+	if len(b.sent) < 20 || len(b.received) < 20 {
+		t.Errorf("%d messages were acknowledged and %d received: too few to mean anything", len(b.sent), len(b.received))
 	}
 }

@@ -85,7 +85,7 @@ type summary struct {
 // tally is what came of one kind of fault.
 type tally struct {
 	times, noEffect int
-	recovered       []time.Duration
+	recovered       []time.Duration // where no other was in force
 }
 
 func newSummary() summary { return summary{byFault: map[string]*tally{}} }
@@ -104,15 +104,17 @@ func (s *summary) add(r *round) {
 			s.byFault[i.fault] = t
 		}
 		t.times++
-		if i.noEffect {
+		switch {
+		case i.noEffect:
 			t.noEffect++
-		} else {
+		case i.alone:
 			t.recovered = append(t.recovered, i.recovered)
 		}
 	}
 }
 
-// faults is a table: how often each fault was injected, and how long after its end the next call was acknowledged.
+// faults is a table: how often each fault was injected and, of those that were alone, how long after their end the next call was
+// acknowledged.
 func (s *summary) faults() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-32s %8s %10s %12s %12s\n", "fault", "times", "no effect", "answer p50", "max")

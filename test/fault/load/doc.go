@@ -10,10 +10,14 @@
 //   - A group of a FIFO queue belongs to one producer, which sends to it one call after the other. A message whose
 //     outcome is not known, or that was refused for the moment, is sent again under the same deduplication id before
 //     anything else of this producer, until it is known. Where that takes longer than repeatLimit, or Run
-//     ends first, the group is not used again.
+//     ends first, the group is not used again. Of a batch that was acknowledged in part, the rest is sent again, so it
+//     may come after what stood behind it.
 //   - A send to a standard queue that has a Key may be repeated, with the same messages on the same surface, for
 //     repeatLimit at most: less than the service remembers keys.
 //   - Of a receive or of deletions that are repeated, only the events tell.
+//
+// This holds while no fault holds back a request for a minute or longer: one that arrives when the service has forgotten
+// its repetition is a second message by right.
 //
 // What they must know of the dialects: SQS acknowledges the deletion by an old receipt on a standard queue without
 // deleting anything, and a receive whose client has gone is taken back by the server and not counted.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -268,6 +269,49 @@ func TestLoadKnowsLostAnswers(t *testing.T) {
 	}
 	if n := len(all.sent); n < 50 || n > 2500 {
 		t.Errorf("%d messages were sent in four seconds of 500 each at most", n)
+	}
+}
+
+// TestDrainWaitsForLeases although the service says that the queue is empty.
+func TestDrainWaitsForLeases(t *testing.T) {
+	t.Parallel()
+	whole := testserver.Handler(testservice.New(t))
+	truthful := httptest.NewServer(whole)
+	defer truthful.Close()
+	lying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/stats") {
+			fmt.Fprint(w, `{"visible":0,"in_flight":0,"delayed":0}`)
+			return
+		}
+		whole.ServeHTTP(w, r)
+	}))
+	defer lying.Close()
+	o := Defaults()
+	o.URLs, o.Queues, o.MaxVisibility = []string{lying.URL}, []Queue{{Name: "plain"}}, 3
+	o.Progress, o.Shares.Delay = new(Progress), 0
+	var err error
+	if o.Recorder, err = history.NewRecorder(filepath.Join(t.TempDir(), "history.gz")); err != nil {
+		t.Fatal(err)
+	}
+	defer o.Recorder.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := CreateQueues(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(&o, 0, newHTTP(1), newText(rand.New(rand.NewPCG(1, 1))))
+	p := &producer{client: c, uids: uidPrefix}
+	p.sendOnce(ctx, o.Queues[0], []outgoing{p.message(o.Queues[0], nil)})
+	messages, _, _ := c.receive(ctx, "plain", receive{most: 1, visibility: 6, wait: 1})
+	if len(messages) != 1 {
+		t.Fatalf("received %v", messages)
+	}
+	if err := Drain(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	c.URLs = []string{truthful.URL}
+	if counts, err := c.counts(ctx, "plain"); err != nil || counts.Total() != 0 {
+		t.Errorf("the drained queue holds %+v, %v", counts, err)
 	}
 }
 
