@@ -110,7 +110,7 @@ func (m *mischief) repeat(ctx context.Context, names []string) error {
 			return err
 		}
 		random := rand.New(rand.NewPCG(m.random.Uint64(), 0))
-		if err := m.inject(context.WithoutCancel(ctx), ctx.Done(), f, random, bugHold); err != nil {
+		if err := m.inject(context.WithoutCancel(ctx), ctx.Done(), deed{fault: f, random: random, hold: bugHold, alone: true}); err != nil {
 			return err
 		}
 		pause(ctx, bugHold)
