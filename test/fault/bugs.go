@@ -17,17 +17,18 @@ import (
 )
 
 const (
-	bugHold  = 200 * time.Millisecond // of a fault, and between two
-	bugDrain = 30 * time.Second       // after which a queue cannot be drained
+	bugHold  = 2500 * time.Millisecond // of a fault
+	bugPause = 200 * time.Millisecond  // between two
+	bugDrain = 30 * time.Second        // after which a queue cannot be drained
 )
 
 // revealing are the faults without which a bug cannot be seen. All others are found without any.
 var revealing = map[string][]string{
 	"ack-before-commit":     {"kill postgres", "kill backend"},
-	"handoff-before-commit": {"terminate backends"},
-	"resend-with-new-ids":   {"terminate backends", "kill backend"},
-	"resend-counted-twice":  {"terminate backends", "kill backend"},
-	"floor-never-lowered":   {"terminate backends", "kill replica"},
+	"handoff-before-commit": {"queue for a lock", "cut connections"},
+	"resend-with-new-ids":   {"cut connections", "reset connections"},
+	"resend-counted-twice":  {"cut connections", "reset connections"},
+	"floor-never-lowered":   {"queue for a lock"},
 	"release-for-ever":      {"reset clients", "lost answers"},
 }
 
@@ -71,7 +72,7 @@ func (s *service) bugs(ctx context.Context, names string, length time.Duration) 
 func (s *service) bite(ctx context.Context, number int, bug catalogue.Bug, length time.Duration) (finding, error) {
 	f := finding{bug: bug, faults: revealing[bug.Name], checkers: map[string]int{}}
 	if bug.Name == "none" {
-		f.faults = []string{"kill postgres", "kill backend", "terminate backends", "kill replica"}
+		f.faults = []string{"kill postgres", "queue for a lock", "cut connections", "reset connections", "kill backend", "reset clients"}
 	} else if err := os.Setenv("TUSQ_BUG", bug.Name); err != nil {
 		return f, err
 	}
@@ -85,11 +86,19 @@ func (s *service) bite(ctx context.Context, number int, bug catalogue.Bug, lengt
 	if err := s.cluster.Ready(ctx); err != nil {
 		return f, err
 	}
+	forged, err := forge(ctx, s.cluster.BalancerURL(), prefix(number)+"forged")
+	if err != nil {
+		return f, err
+	}
+	if len(f.faults) > 0 {
+		length *= 2
+	}
 	r, err := s.play(ctx, number, length, func(ctx context.Context, m *mischief) error { return m.repeat(ctx, f.faults) })
 	if r == nil || ctx.Err() != nil {
 		return f, err
 	}
 	f.failure = err
+	f.checkers["forger"] = len(forged)
 	if r.report == nil { // it could not be drained
 		r.report = check.Run(r.events, check.Options{DeadLetters: deadLetters(r.options.Queues), Slack: 50 * time.Millisecond})
 		f.checkers["C9"]++
@@ -113,13 +122,18 @@ func (m *mischief) repeat(ctx context.Context, names []string) error {
 		if err := m.inject(context.WithoutCancel(ctx), ctx.Done(), deed{fault: f, random: random, hold: bugHold, alone: true}); err != nil {
 			return err
 		}
-		pause(ctx, bugHold)
+		pause(ctx, bugPause)
 	}
 	return nil
 }
 
 // look finds the first violation.
 func (f *finding) look(r *round) {
+	if f.checkers["forger"] > 0 {
+		f.first, f.after = "forger", 0
+		return
+	}
+	delete(f.checkers, "forger")
 	for checker, n := range r.report.Found {
 		f.checkers[checker] += n
 	}

@@ -61,7 +61,9 @@ func migrate(url, plan string) error {
 	return nil
 }
 
-// schema is all that migrations make: columns, indexes, constraints, settings, functions and the versions.
+// schema is all that migrations make: columns, indexes, constraints, settings, functions and the
+// versions. Whether golang-migrate calls the last migration dirty is left out: schema_state tells
+// whether it was committed, and the next migration repairs the word.
 func schema(t *testing.T, url string) []string {
 	t.Helper()
 	ctx := context.Background()
@@ -78,7 +80,7 @@ UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintde
 UNION ALL SELECT concat_ws(' ', oid::regclass, reloptions) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i', 'p')
 UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 UNION ALL SELECT concat_ws(' ', 'version', version, oldest_supported) FROM schema_state
-UNION ALL SELECT concat_ws(' ', 'migrated', version, dirty) FROM schema_migrations
+UNION ALL SELECT concat_ws(' ', 'migrated', version) FROM schema_migrations
 ORDER BY 1`)
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
