@@ -6,7 +6,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients fault bench bench-peers lint generate clean setup setup-test
+.PHONY: help build run test test-clients fault fault-bugs bench bench-peers lint generate clean setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,7 @@ test: setup-test ## install what is missing and run every test
 	go test $(RACE) -timeout 8m ./...
 	cd test/clients/gocloud && go test $(RACE) -timeout 5m ./...
 	cd bench && go test -timeout 2m ./...
+	go test -tags fault ./internal/faultpoint
 	cd test/fault && go test -timeout 5m ./...
 
 fault: setup-test build ## do harm to a whole service for an hour and check that nothing is lost; FAULT="-duration 10m -seed 7"
@@ -30,6 +31,11 @@ fault: setup-test build ## do harm to a whole service for an hour and check that
 test-clients: setup ## install clients of other languages, and run them against tusq
 	@sh test/install-clients.sh
 	go test -tags clients -count 1 -timeout 5m ./test/clients/scripts
+
+fault-bugs: setup-test ## put each seeded bug into tusq, and check that the fault suite finds it (20 minutes)
+	go build -tags fault -o bin/tusq-seeded ./cmd/tusq
+	go -C test/fault build -o ../../bin/tusq-fault .
+	exec bin/tusq-fault -bugs all -binary bin/tusq-seeded -balancer deploy/haproxy.cfg -replicas 2 -producers 4 -consumers 8 -rate 600 -round 10s $(FAULT)
 
 bench: setup build ## measure tusq beside the limits of this machine (25 minutes); BENCH="-quick" tries it
 	go -C bench build -o ../bin/tusq-bench .
@@ -42,6 +48,7 @@ bench-peers: setup build ## measure tusq beside RabbitMQ, NATS, Redis and River 
 
 lint: ## check the code's form, and that generated files are up to date
 	$(LINT) run --build-tags clients
+	$(LINT) run --build-tags fault ./internal/faultpoint/... ./migrations/... ./repository/... ./service/...
 	cd test/clients/gocloud && $(LINT) run
 	cd bench && $(LINT) run
 	cd test/fault && $(LINT) run

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"time"
+
+	"tusq/internal/faultpoint"
 )
 
 // answerStep is how many bytes of an answer a client must take in each timeout.
@@ -25,6 +27,9 @@ type answerWriter struct {
 // WriteHeader begins the answer.
 func (a *answerWriter) WriteHeader(status int) {
 	if a.status == 0 {
+		if faultpoint.Hit("api.reply") != nil {
+			panic(http.ErrAbortHandler) // cuts the connection
+		}
 		select {
 		case <-a.draining:
 			a.Header().Set("Connection", "close")

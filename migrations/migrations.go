@@ -150,7 +150,7 @@ func newMigrate(databaseURL string) (*migrate.Migrate, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare migrations: %w", err), db.Close())
 	}
-	return migrate.NewWithInstance("iofs", source, "pgx5", driver)
+	return migrate.NewWithInstance("iofs", source, "pgx5", inSteps(driver, db))
 }
 
 // repairDirty resolves what a killed migration left. golang-migrate then only knows

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -39,7 +41,7 @@ FOR UPDATE`, queueID, pgKey(key)).Scan(&a.ids, &a.leases, &a.visibleAt)
 		if err != nil {
 			return err
 		}
-		if err := a.check(ctx, tx, queueID); err != nil {
+		if err := cmp.Or(a.check(ctx, tx, queueID), faultpoint.Hit("repository.attempt.repeat")); err != nil {
 			return err
 		}
 		if claimed, err = a.claim(ctx, tx, queueID, visibility); err != nil {
@@ -142,7 +144,7 @@ VALUES ($1, $2, $3, $4, $5, tusq_now() + `+interval+`)
 ON CONFLICT (queue_id, key) DO UPDATE
 SET message_ids = excluded.message_ids, leases = excluded.leases, visible_at = excluded.visible_at, expires_at = excluded.expires_at`,
 		queueID, pgKey(key), ids, leases, claimed[0].Message.VisibleAt)
-	if err != nil {
+	if err = cmp.Or(err, faultpoint.Hit("repository.attempt.remember")); err != nil {
 		return r.classify("remember a receive", err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -31,6 +32,9 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 		return r.classify("connect", err) // nothing was sent
 	}
 	defer conn.Release()
+	if err := faultpoint.Hit("repository.flush.begin"); err != nil {
+		return r.classify("connect", err)
+	}
 	server := conn.Conn().PgConn()
 	kept := server.CustomData()
 	b := &batch{}

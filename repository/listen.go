@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -41,6 +42,9 @@ func (r *Repository) Notify(ctx context.Context, events []service.Event) error {
 func (r *Repository) Greet(ctx context.Context) error { return r.notify(ctx, r.id+greeting) }
 
 func (r *Repository) notify(ctx context.Context, payload string) error {
+	if err := faultpoint.Hit("repository.notify"); err != nil {
+		return r.classify("notify", err)
+	}
 	if _, err := r.signals.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload); err != nil {
 		return r.classify("notify", err)
 	}

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"tusq/internal/faultpoint"
 )
 
 // deletePart is how many messages background work deletes in one transaction.
@@ -36,8 +39,10 @@ func (r *Repository) deleteMessages(ctx context.Context, p part) (deleted int64,
 			if p.fifo {
 				return r.deleteFIFOPart(ctx, tx, p, &deleted)
 			}
-			return tx.QueryRow(ctx, deletePartSQL(p.condition), append([]any{p.queueID, r.lane + counterLanes, deletePart}, p.params...)...).Scan(&deleted)
+			err := tx.QueryRow(ctx, deletePartSQL(p.condition), append([]any{p.queueID, r.lane + counterLanes, deletePart}, p.params...)...).Scan(&deleted)
+			return cmp.Or(err, faultpoint.Hit("repository.delete.part"))
 		})
+		err = cmp.Or(err, faultpoint.Hit("repository.delete.done"))
 		if err == nil {
 			return deleted, nil
 		}
@@ -96,12 +101,15 @@ LIMIT $3`, params...)
 	if _, err := tx.Exec(ctx, lockGroupsSQL, p.queueID, lock.groups, lock.after); err != nil {
 		return err
 	}
+	if err := faultpoint.Hit("repository.delete.locked"); err != nil {
+		return err
+	}
 	sql := deletePartSQL(p.condition + fmt.Sprintf(" AND id = ANY($%d)", len(params)+1))
 	if err := tx.QueryRow(ctx, sql, append(params, ids)...).Scan(deleted); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, refreshGroupsSQL, p.queueID, lock.groups)
-	return err
+	return cmp.Or(err, faultpoint.Hit("repository.delete.part"))
 }
 
 // Keys of the advisory locks that let one replica at a time do a job.
@@ -128,8 +136,11 @@ func (r *Repository) exclusively(ctx context.Context, lock int64, due string, jo
 		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, lock).Scan(&locked); err != nil || !locked {
 			return err
 		}
+		if err := faultpoint.Hit("repository.job.locked"); err != nil {
+			return err
+		}
 		done, err = job(tx)
-		return err
+		return cmp.Or(err, faultpoint.Hit("repository.job.done"))
 	})
 	return done, err
 }
@@ -158,14 +169,14 @@ WHERE q.deleted_at IS NULL AND EXISTS (
 
 // DeleteExpired deletes messages that are older than their queue's retention.
 func (r *Repository) DeleteExpired(ctx context.Context) (int64, error) {
-	deleted, err := r.exclusively(ctx, lockExpire, expiredQueuesSQL, func(tx pgx.Tx) (int64, error) {
-		rows, _ := tx.Query(ctx, expiredQueuesSQL)
+	deleted, err := r.exclusively(ctx, lockExpire, faultpoint.SQL(expiredQueuesSQL), func(tx pgx.Tx) (int64, error) {
+		rows, _ := tx.Query(ctx, faultpoint.SQL(expiredQueuesSQL))
 		queues, err := pgx.CollectRows(rows, pgx.RowToStructByPos[livingQueue])
 		if err != nil {
 			return 0, err
 		}
 		return forEachQueue(queues, func(q livingQueue) (int64, error) {
-			return r.deleteMessages(ctx, part{queueID: q.ID, fifo: q.FIFO, condition: expired})
+			return r.deleteMessages(ctx, part{queueID: q.ID, fifo: q.FIFO, condition: faultpoint.SQL(expired)})
 		})
 	})
 	if err != nil {
@@ -221,6 +232,9 @@ func (r *Repository) CollectDeletedQueues(ctx context.Context) (int64, error) {
 
 // forgetQueue removes the last traces of a queue that was deleted more than a minute ago.
 func (r *Repository) forgetQueue(ctx context.Context, id int64) (int64, error) {
+	if err := faultpoint.Hit("repository.collect.queue"); err != nil {
+		return 0, err
+	}
 	tag, err := r.cold.Exec(ctx, `
 WITH forgotten AS (
 	DELETE FROM queues

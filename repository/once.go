@@ -2,6 +2,7 @@ package repository
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -212,6 +214,7 @@ USING rows
 WHERE t.ctid = rows.ctid AND t.queue_id = rows.queue_id`)
 	for {
 		tag, err := r.jobs.Exec(ctx, sql, params...)
+		err = cmp.Or(err, faultpoint.Hit("repository.rows.part"))
 		deleted += tag.RowsAffected()
 		if err != nil || tag.RowsAffected() < deletePart {
 			return deleted, err

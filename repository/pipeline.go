@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"tusq/internal/faultpoint"
 )
 
 // errUnread: an answer could not be understood, and the batch may have been committed.
@@ -30,7 +32,7 @@ type statement struct {
 }
 
 func (b *batch) queue(sql string, args ...any) *statement {
-	s := &statement{sql: sql, args: args}
+	s := &statement{sql: faultpoint.SQL(sql), args: args}
 	b.statements = append(b.statements, s)
 	return s
 }
@@ -63,18 +65,34 @@ func (b *batch) run(ctx context.Context, conn *pgx.Conn, executed func()) error 
 			return fmt.Errorf("encode parameters: %w", err)
 		}
 		pipeline.SendQueryStatement(descriptions[i], params.ParamValues, params.ParamFormats, slices.Clone(params.ResultFormats))
+		if err := faultpoint.Hit("repository.statement.queued"); err != nil {
+			_ = conn.Close(ctx)
+			return err
+		}
 	}
-	if executed != nil {
+	if executed != nil || faultpoint.Planned() {
 		pipeline.SendFlushRequest()
 	}
-	err = pipeline.Sync()
+	err = sync(pipeline)
 	if err == nil {
 		err = b.readAnswers(pipeline, conn.TypeMap(), executed)
+	}
+	if err != nil && faultpoint.Planned() {
+		_ = conn.Close(ctx) // a fault stands for the loss of the connection
 	}
 	if closeErr := pipeline.Close(); err == nil {
 		err = closeErr
 	}
 	return err
+}
+
+// sync sends all statements and has them committed. Where faults are planned the commit is
+// asked for by readAnswers, so that there are points between the two.
+func sync(pipeline *pgconn.Pipeline) error {
+	if faultpoint.Planned() {
+		return pipeline.Flush()
+	}
+	return pipeline.Sync()
 }
 
 // prepare returns the statements as they were prepared on the connection when first used.
@@ -103,12 +121,25 @@ func (b *batch) readAnswers(pipeline *pgconn.Pipeline, types *pgtype.Map, execut
 		if err := s.readAnswer(pgx.RowsFromResultReader(types, reader)); err != nil {
 			return err
 		}
+		if err := faultpoint.Hit("repository.statement.answered"); err != nil {
+			return err
+		}
 	}
 	if executed != nil {
 		executed()
 	}
-	_, err := pipeline.GetResults()
-	return err
+	if faultpoint.Planned() {
+		if err := faultpoint.Hit("repository.commit.before"); err != nil {
+			return err
+		}
+		if err := pipeline.Sync(); err != nil {
+			return err
+		}
+	}
+	if _, err := pipeline.GetResults(); err != nil {
+		return err
+	}
+	return faultpoint.Hit("repository.commit.after")
 }
 
 func (s *statement) readAnswer(rows pgx.Rows) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -295,7 +296,7 @@ RETURNING q.purged_at, was.purged_at, q.fifo`, id, every).Scan(&until, &last, &p
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, service.Errorf(service.CodePurgeInProgress, "The queue was purged less than %d seconds ago.", int(every.Seconds()))
 	}
-	if err == nil {
+	if err = cmp.Or(err, faultpoint.Hit("repository.purge.begin")); err == nil {
 		p.params = []any{until}
 		purged, err = r.purge(ctx, p, until)
 	}
@@ -321,6 +322,9 @@ func (r *Repository) purge(ctx context.Context, p part, until time.Time) (purged
 	}
 	if !p.fifo {
 		return purged, nil
+	}
+	if err := faultpoint.Hit("repository.purge.keys"); err != nil {
+		return purged, err
 	}
 	return purged, r.forgetKeysOf(ctx, p.queueID, until)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -33,6 +34,9 @@ func (r *Repository) StartRedrive(ctx context.Context, account string, start ser
 	var destinationID *int64
 	if destination.ID != 0 {
 		destinationID = &destination.ID
+	}
+	if err := faultpoint.Hit("repository.redrive.start"); err != nil {
+		return service.Redrive{}, r.classify("start a redrive", err)
 	}
 	rows, _ := r.cold.Query(ctx, `
 INSERT INTO redrives (id, account, source_id, source, destination_id, destination, rate, status, to_move, started_at, stepped_at)

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -71,6 +73,7 @@ func (r *Repository) stepRedrive(ctx context.Context, id pgtype.UUID) (events []
 			}
 			return err
 		})
+		err = cmp.Or(err, faultpoint.Hit("repository.redrive.done"))
 		if errors.Is(err, pgx.ErrNoRows) { // it has ended, or another replica is moving
 			return events, nil
 		}
@@ -98,6 +101,9 @@ FOR UPDATE OF r SKIP LOCKED`, id).
 
 // run moves what is due; more: there is more that could be moved at once.
 func (s *step) run(ctx context.Context) (more bool, err error) {
+	if err := faultpoint.Hit("repository.redrive.step"); err != nil {
+		return false, err
+	}
 	switch {
 	case s.cancelling:
 		return false, s.end(ctx, service.RedriveCancelled, "")
@@ -125,7 +131,13 @@ func (s *step) run(ctx context.Context) (more bool, err error) {
 	if known, err = s.lock(ctx, known); err != nil {
 		return false, err
 	}
+	if err := faultpoint.Hit("repository.redrive.locked"); err != nil {
+		return false, err
+	}
 	if err := s.move(ctx, known); err != nil {
+		return false, err
+	}
+	if err := faultpoint.Hit("repository.redrive.moved"); err != nil {
 		return false, err
 	}
 	if failure != "" {
@@ -311,18 +323,8 @@ WHERE id = $1`, s.id, len(letters))
 	return err
 }
 
-// moveTo moves letters to one queue, whose groups are locked. In a FIFO queue they come
-// after what is there, in their order.
-func (s *step) moveTo(ctx context.Context, target int64, letters []letter) error {
-	ids, fresh := make([]pgtype.UUID, len(letters)), make([]pgtype.UUID, len(letters))
-	for i, l := range letters {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return err
-		}
-		ids[i], fresh[i] = l.id, pgtype.UUID{Bytes: id, Valid: true}
-	}
-	_, err := s.tx.Exec(ctx, `
+// moveSQL moves messages with new ids, and with sequence numbers of groups that are locked.
+const moveSQL = `
 WITH found AS MATERIALIZED (
 	SELECT m.ctid, m.queue_id, t.fresh, t.nth
 	FROM unnest($4::uuid[], $5::uuid[]) WITH ORDINALITY AS t (id, fresh, nth)
@@ -341,7 +343,7 @@ WITH found AS MATERIALIZED (
 ), moved AS (
 	INSERT INTO messages (queue_id, id, visible_at, sent_at, body, attributes, group_id, trace_header, seq, deduplication_id)
 	SELECT $2, d.fresh, tusq_now(), tusq_now(), d.body, d.attributes, d.group_id, d.trace_header,
-		g.last_seq - `+seqStride+` + d.nth, d.deduplication_id
+		g.last_seq - ` + seqStride + ` + d.nth, d.deduplication_id
 	FROM dead d
 	LEFT JOIN LATERAL (
 		SELECT last_seq
@@ -351,8 +353,21 @@ WITH found AS MATERIALIZED (
 		LIMIT 1
 	) AS g ON true
 	RETURNING id
-), counted AS (`+countMoved+`
+), counted AS (` + countMoved + `
 )
-SELECT count(*) FROM moved`, s.sourceID, target, s.lane+counterLanes, ids, fresh)
+SELECT count(*) FROM moved`
+
+// moveTo moves letters to one queue, whose groups are locked. In a FIFO queue they come
+// after what is there, in their order.
+func (s *step) moveTo(ctx context.Context, target int64, letters []letter) error {
+	ids, fresh := make([]pgtype.UUID, len(letters)), make([]pgtype.UUID, len(letters))
+	for i, l := range letters {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		ids[i], fresh[i] = l.id, pgtype.UUID{Bytes: id, Valid: true}
+	}
+	_, err := s.tx.Exec(ctx, faultpoint.SQL(moveSQL), s.sourceID, target, s.lane+counterLanes, ids, fresh)
 	return err
 }

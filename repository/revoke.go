@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -48,9 +49,15 @@ func (r *Repository) Revoke(ctx context.Context, work []service.QueueWork, flush
 			return err
 		}
 	}
+	if err := faultpoint.Hit("repository.revoke.backend"); err != nil {
+		return r.classify("end a lost flush", err)
+	}
 	for _, w := range work {
 		for _, claim := range slices.Concat(w.Claims, w.Handoffs) {
 			if err := pgx.BeginFunc(ctx, r.hot, func(tx pgx.Tx) error { return revoke(ctx, tx, w, claim) }); err != nil {
+				return r.classify("revoke claims", err)
+			}
+			if err := faultpoint.Hit("repository.revoke.claim"); err != nil {
 				return r.classify("revoke claims", err)
 			}
 		}

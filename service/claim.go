@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"slices"
+
+	"tusq/internal/faultpoint"
 )
 
 // claimSlack is how many groups of a FIFO queue a receiver who asks again may find not ready.
@@ -72,11 +74,17 @@ func (s *Service) bury(ctx context.Context, q *Queue, got []Claimed) (kept []Cla
 	if len(ops) == 0 {
 		return got, false, nil
 	}
+	faultpoint.Pass("service.bury")
 	if err := s.do(ctx, ops); err != nil {
 		s.release(q, got)
 		return nil, false, err
 	}
 	gone, err := s.buried(ctx, q, ops)
+	for _, o := range ops {
+		if o.err != nil {
+			err = o.failure("move to the dead-letter queue")
+		}
+	}
 	if err != nil {
 		s.release(q, got)
 		return nil, false, err

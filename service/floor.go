@@ -3,6 +3,8 @@ package service
 import (
 	"sync"
 	"time"
+
+	"tusq/internal/faultpoint"
 )
 
 // Claimed and deleted messages leave entries in the claim index until vacuum removes them,
@@ -121,6 +123,9 @@ func (f *floors) lower(queueID int64, found Floor) {
 }
 
 func (q *queueFloor) lower(to Floor) {
+	if faultpoint.Bug("floor-never-lowered") {
+		return
+	}
 	before := q.Floor
 	q.Fresh, q.Returned = lower(q.Fresh, withSlack(to.Fresh)), lower(q.Returned, withSlack(to.Returned))
 	if q.Floor != before {
@@ -177,6 +182,9 @@ func (f *floors) forgetAll() {
 }
 
 func (q *queueFloor) forget() {
+	if faultpoint.Bug("floor-never-lowered") {
+		return
+	}
 	q.Floor, q.unknown = Floor{}, true
 	q.changes++
 }

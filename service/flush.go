@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"tusq/internal/faultpoint"
 )
 
 const flushAttempts = 3 // of a flush that met a conflict or lost its connection
@@ -13,7 +15,7 @@ const flushAttempts = 3 // of a flush that met a conflict or lost its connection
 // flush carries out ops in one transaction of one durability, again where that is safe and may
 // help. It calls next when nothing is left but the commit, if that is slow.
 func (s *Service) flush(ctx context.Context, f *flusher, loop int, ops []*op, next func()) error {
-	do, id, again := s.store.Flush, rand.Int64(), false
+	do, id, again := seededFlush(s.store.Flush), rand.Int64(), false
 	began := time.Now() // of the first attempt: it may be the one that was committed
 	for attempt := 1; ; attempt++ {
 		work := plan(ops, f.firstLane+loop, id)
@@ -25,11 +27,14 @@ func (s *Service) flush(ctx context.Context, f *flusher, loop int, ops []*op, ne
 			work[i].Durability = f.durability
 			work[i].finish()
 		}
+		handoffs = seededHandoffs(s.parking, handoffs)
 		s.prepareClaims(work)
+		faultpoint.Pass("service.flush.planned")
 		timing := f.pace.begin(next)
 		err := do(ctx, work, timing.onExecuted())
 		if err == nil {
 			timing.end()
+			faultpoint.Pass("service.flush.committed")
 			s.fanOut(work, ops, began)
 			s.parking.complete(handoffs)
 			return nil
@@ -37,15 +42,17 @@ func (s *Service) flush(ctx context.Context, f *flusher, loop int, ops []*op, ne
 		s.parking.undo(handoffs)
 		unknown := errors.Is(err, ErrOutcomeUnknown)
 		if unknown {
-			do, again = s.store.Reflush, true
+			do, again = seededReflush(s.store, ops), true
 			for _, o := range ops {
 				o.lost = true
 			}
+			faultpoint.Pass("service.flush.unknown")
 			if revokeErr := s.revoke(ctx, work, err); revokeErr != nil {
 				s.revocations.add(work, err)
 				err, unknown = revokeErr, false
 			}
 		}
+		faultpoint.Pass("service.flush.revoked")
 		s.distrustFloors(work)
 		if errors.Is(err, ErrNoStandby) {
 			if ops = s.refuseSends(ops, err, again); len(ops) == 0 {

@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"sync/atomic"
+
+	"tusq/internal/faultpoint"
 )
 
 // opKind is what an operation does. A flush carries the kinds out in this order.
@@ -120,6 +122,7 @@ func (s *Service) release(queue *Queue, messages []Claimed) {
 	if len(messages) == 0 {
 		return
 	}
+	faultpoint.Pass("service.release")
 	ops := make([]*op, len(messages))
 	for i, m := range messages {
 		ops[i] = &op{kind: opRelease, queue: queue, settle: &Settlement{ID: m.ID, Lease: m.Lease, GroupID: m.Message.GroupID}}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"tusq/internal/faultpoint"
 )
 
 // parking holds the demands of receivers that sleep. A flush hands them what it stores in a
@@ -198,6 +200,7 @@ func newLease() int64 { return 1 + rand.Int64N(1<<62) }
 // complete answers the receivers after the commit. Those that got nothing sleep on.
 func (l *parking) complete(handoffs []handoff) {
 	for _, h := range handoffs {
+		faultpoint.Pass("service.handoff.complete")
 		if got := h.got(); len(got) > 0 {
 			h.receiver.answer(got)
 		} else {

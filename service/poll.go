@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"tusq/internal/faultpoint"
 	"tusq/service/wake"
 )
 
@@ -95,6 +96,7 @@ func (p *poller) sleep(ctx context.Context, demand *parked) (handed []Claimed, w
 	if demand != nil {
 		done = demand.done
 	}
+	faultpoint.Pass("service.park.sleep")
 	select {
 	case <-done:
 	case <-p.waiter.C:
@@ -105,6 +107,7 @@ func (p *poller) sleep(ctx context.Context, demand *parked) (handed []Claimed, w
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
+	faultpoint.Pass("service.park.woken")
 	if demand != nil {
 		handed = demand.leave()
 	}

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"hash"
 	"sync"
+
+	"tusq/internal/faultpoint"
 )
 
 // A receipt is version | queue incarnation | message id | lease | group id | MAC in
@@ -52,7 +54,7 @@ func (s sealer) open(text string) (receipt, error) {
 		return receipt{}, errReceiptInvalid()
 	}
 	body, mac := raw[:len(raw)-receiptMAC], raw[len(raw)-receiptMAC:]
-	if right := s.mac(body); !hmac.Equal(right[:receiptMAC], mac) {
+	if right := s.mac(body); !hmac.Equal(right[:receiptMAC], mac) && !faultpoint.Bug("receipt-without-mac") {
 		return receipt{}, errReceiptInvalid()
 	}
 	return receipt{

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"tusq/internal/faultpoint"
 )
 
 // ReceiveMessages claims up to receive.Max messages, waiting for the first. No
@@ -31,6 +33,7 @@ func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue stri
 	if err != nil {
 		return nil, err
 	}
+	faultpoint.Pass("service.claim.got")
 	s.answers.hold(ctx, claimed)
 	return s.deliver(q, claimed)
 }
@@ -104,6 +107,9 @@ func (s *Service) deliver(q *Queue, claimed []Claimed) ([]Message, error) {
 		}
 		m.Receipt = s.receipts.seal(receipt{queueID: q.ID, id: c.ID, lease: c.Lease, groupID: receiptGroup(q, c)})
 		messages[i] = m
+	}
+	if faultpoint.Bug("receipts-swapped") && len(messages) > 1 {
+		messages[0].Receipt, messages[1].Receipt = messages[1].Receipt, messages[0].Receipt
 	}
 	return messages, nil
 }

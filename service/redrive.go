@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"time"
+
+	"tusq/internal/faultpoint"
 )
 
 // StartRedrive asks that messages be moved from a dead-letter queue.
@@ -131,6 +133,9 @@ func (s *Service) runRedrives(ctx context.Context) error {
 	for {
 		began := time.Now()
 		events, running, err := s.store.StepRedrives(ctx)
+		if len(events) > 0 {
+			faultpoint.Pass("service.redrive.announce")
+		}
 		for _, e := range events {
 			e.Since = began
 			s.announce(e)

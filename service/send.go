@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tusq/internal/faultpoint"
 	"tusq/service/engine"
 )
 
@@ -81,6 +82,9 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 			continue
 		}
 		sent[o.place] = o.send.sent(o.place)
+	}
+	if faultpoint.Bug("answers-swapped") && len(sent) > 1 {
+		sent[0], sent[1] = sent[1], sent[0]
 	}
 	if send.Key.Strict && call.reused() {
 		return nil, false, &Error{Code: CodeKeyReused, Field: "idempotency_key",

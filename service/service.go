@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tusq/internal/faultpoint"
 	"tusq/service/engine"
 	"tusq/service/maintain"
 	"tusq/service/wake"
@@ -146,9 +147,9 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.runHealth(ctx) })
 	group.Go(func() error {
 		return maintain.Run(ctx, s.log, []maintain.Job{
-			{Name: "delete_expired", Every: maintainEvery, Do: s.store.DeleteExpired},
-			{Name: "collect_deleted_queues", Every: maintainEvery, Do: s.store.CollectDeletedQueues},
-			{Name: "forget_keys", Every: maintainEvery, Do: s.store.ForgetKeys},
+			{Name: "delete_expired", Every: faultpoint.Every(maintainEvery), Do: s.store.DeleteExpired},
+			{Name: "collect_deleted_queues", Every: faultpoint.Every(maintainEvery), Do: s.store.CollectDeletedQueues},
+			{Name: "forget_keys", Every: faultpoint.Every(maintainEvery), Do: s.store.ForgetKeys},
 		})
 	})
 	return group.Wait()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"tusq/internal/faultpoint"
 )
 
 // ErrFull is returned by Submit when too much is pending.
@@ -154,14 +156,17 @@ func (l *Loop[T]) take(ops []T) []T {
 // carryOut flushes ops, in ever smaller parts while some spoil the rest.
 func (l *Loop[T]) carryOut(n int, ops []T, next func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.opts.FlushTimeout)
+	faultpoint.Pass("engine.flush.begin")
 	err := l.opts.Flush(ctx, n, ops, next)
 	cancel()
 	if err != nil && len(ops) > 1 {
 		if at := l.opts.Divide(ops, err); at > 0 {
 			l.carryOut(n, ops[:at], next)
+			faultpoint.Pass("engine.split")
 			l.carryOut(n, ops[at:], next)
 			return
 		}
 	}
+	faultpoint.Pass("engine.flush.done")
 	l.opts.Done(ops, err)
 }

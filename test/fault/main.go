@@ -37,6 +37,7 @@ type config struct {
 	every    int
 	expired  int
 	times    int
+	bugs     string
 	only     string
 	load     loadSize
 }
@@ -83,6 +84,7 @@ func parse(args []string) (config, error) {
 	flags.DurationVar(&c.strain, "strain", 10*time.Minute, "how long the scenarios horizon and autovacuum last")
 	flags.IntVar(&c.every, "every", 1, "of the scenario sweep: cut after one of so many bytes")
 	flags.IntVar(&c.expired, "expired", 1_000_000, "messages, of the scenario expiry")
+	flags.StringVar(&c.bugs, "bugs", "", "all, or names of bugs that are put into -binary, which is built with the tag fault: a round for each, which must find it")
 	flags.StringVar(&c.only, "faults", "", "names of the faults to choose from, separated by commas (default: all of "+faultNames()+")")
 	flags.IntVar(&c.load.producers, "producers", 8, "clients that send")
 	flags.IntVar(&c.load.consumers, "consumers", 16, "clients that receive")
@@ -126,6 +128,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer s.cluster.Close()
 	s.print = out
+	if c.bugs != "" {
+		return s.bugs(ctx, c.bugs, c.round)
+	}
 	if c.scenario == "rolling" {
 		return s.rolling(ctx, c.times)
 	}

@@ -29,6 +29,8 @@ type service struct {
 	size    loadSize
 	print   io.Writer
 	sum     summary
+
+	drainFor time.Duration // a round's drain may take
 }
 
 // startService starts the cluster, which the end of ctx does not end: it is looked at when an interrupt has ended the load.
@@ -39,7 +41,7 @@ func startService(ctx context.Context, c config) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &service{cluster: cluster, dir: c.out, seed: c.seed, size: c.load, print: io.Discard, sum: newSummary()}, nil
+	return &service{cluster: cluster, dir: c.out, seed: c.seed, size: c.load, print: io.Discard, sum: newSummary(), drainFor: drainLimit}, nil
 }
 
 // harm is what is done to the cluster while clients are at work. It returns when all has healed.
@@ -98,7 +100,7 @@ func (s *service) work(ctx context.Context, r *round, length time.Duration, do h
 	if err = errors.Join(err, <-loaded); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, drainLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.drainFor)
 	defer cancel()
 	return load.Drain(ctx, r.options)
 }
