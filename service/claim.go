@@ -58,7 +58,7 @@ func (r ReceiveMessages) demand(q *Queue) demand {
 
 // bury moves what was received from a FIFO queue too often to its dead-letter queue, and
 // returns the rest; again: nothing is left, and there may be more. Where that queue has just
-// been deleted, all is delivered.
+// been deleted, all is delivered; where the move fails, nothing is.
 func (s *Service) bury(ctx context.Context, q *Queue, got []Claimed) (kept []Claimed, again bool, err error) {
 	dead := q.Settings.DeadLetter
 	if !q.Settings.FIFO || dead == nil || dead.QueueID == 0 || dead.QueueID == q.ID {
@@ -75,7 +75,13 @@ func (s *Service) bury(ctx context.Context, q *Queue, got []Claimed) (kept []Cla
 		return got, false, nil
 	}
 	faultpoint.Pass("service.bury")
-	if err := s.do(ctx, ops); err != nil {
+	err = s.do(ctx, ops)
+	for _, o := range ops {
+		if err == nil && o.err != nil {
+			err = o.failure("move dead letters")
+		}
+	}
+	if err != nil {
 		s.release(q, got)
 		return nil, false, err
 	}

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -21,6 +22,7 @@ type faulty struct {
 	faults  atomic.Int32 // flushes that fail from now on
 	commits bool         // whether those are committed all the same
 	err     error        // what they fail with
+	burials bool         // only flushes that move dead letters fail
 	between func()       // what happens between such a commit and the next attempt; nil: nothing
 
 	hold     <-chan struct{} // until it is closed, flushes that settle wait; nil: they do not
@@ -57,7 +59,8 @@ func (f *faulty) fail(ctx context.Context, work []service.QueueWork, executed fu
 			f.handoffs.Add(int32(h.Max))
 		}
 	}
-	if f.faults.Add(-1) < 0 {
+	spared := f.burials && !slices.ContainsFunc(work, func(w service.QueueWork) bool { return len(w.Burials) > 0 })
+	if spared || f.faults.Add(-1) < 0 {
 		return flush(ctx, work, executed)
 	}
 	if f.commits {
@@ -174,6 +177,37 @@ func TestLostExtensionIsNotRefused(t *testing.T) {
 			}
 			wantCode(t, w.extend(receipt, 0), wantRefused)
 		}
+	}
+}
+
+// TestFailedBurialDeliversNothing receives a message for the last time that it may be, and once more while the flush that moves it to the
+// dead-letter queue fails. It is neither delivered nor held back: the next receive moves it.
+func TestFailedBurialDeliversNothing(t *testing.T) {
+	w := setupFaulty(t, "orders.fifo", &faulty{burials: true, err: errors.New("canceling statement due to user request")})
+	w.create("dead.fifo", service.QueueChange{})
+	_, err := w.UpdateQueue(w.ctx, caller, w.queue, service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "dead.fifo", MaxReceives: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.send("job")
+	if err := w.extend(w.one(w.queue).Receipt, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.store.faults.Store(1)
+	got, err := w.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1})
+	if err == nil || len(got) > 0 {
+		t.Errorf("received %+v, %v", got, err)
+	}
+	if w.store.faults.Load() != 0 {
+		t.Error("no burial failed")
+	}
+	tick := time.NewTicker(10 * time.Millisecond) // its release is under way
+	defer tick.Stop()
+	for dead := []service.Message(nil); len(dead) == 0; <-tick.C {
+		if got := w.receive(w.queue, 1); len(got) > 0 {
+			t.Fatalf("received %+v", got)
+		}
+		dead = w.receive("dead.fifo", 1)
 	}
 }
 

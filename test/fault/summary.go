@@ -123,11 +123,11 @@ func (s *summary) faults() string {
 		t := s.byFault[name]
 		total += t.times
 		slices.Sort(t.recovered)
-		median, most := time.Duration(0), time.Duration(0)
+		median, most := "-", "-"
 		if n := len(t.recovered); n > 0 {
-			median, most = t.recovered[n/2], t.recovered[n-1]
+			median, most = t.recovered[n/2].Round(time.Millisecond).String(), t.recovered[n-1].Round(time.Millisecond).String()
 		}
-		fmt.Fprintf(&b, "%-32s %8d %10d %12v %12v\n", name, t.times, t.noEffect, median.Round(time.Millisecond), most.Round(time.Millisecond))
+		fmt.Fprintf(&b, "%-32s %8d %10d %12s %12s\n", name, t.times, t.noEffect, median, most)
 	}
 	fmt.Fprintf(&b, "%-32s %8d\n", "all", total)
 	return b.String()
