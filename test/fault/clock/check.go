@@ -54,7 +54,7 @@ func Check(ctx context.Context, program, databaseURL, dir string, offset, after 
 		return err
 	}
 	p.url = "http://" + address
-	command := exec.Command(program, "serve", "--listen", address, "--database-url", databaseURL)
+	command := exec.CommandContext(context.WithoutCancel(ctx), program, "serve", "--listen", address, "--database-url", databaseURL)
 	command.Env = append(os.Environ(), Wrong(offset, after)...)
 	server, err := process.Start(dir, command)
 	if err != nil {
@@ -130,7 +130,7 @@ func (p *pair) sendUntilWrong(ctx context.Context, offset time.Duration) error {
 		if err := p.wantOne(ctx, standard, body); err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
-		if off := now.Sub(time.Now()) - offset; off.Abs() < 10*time.Second {
+		if off := time.Until(now) - offset; off.Abs() < 10*time.Second {
 			p.log(fmt.Sprintf("the replica answers with the date %s, %s off, after %d messages", now.Format(time.RFC3339), offset, n))
 			return nil
 		}

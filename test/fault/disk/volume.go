@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNotAllowed: this process cannot make volumes.
+// ErrNotAllowed says that this process cannot make volumes.
 var ErrNotAllowed = errors.New("file systems cannot be mounted here")
 
 // Of ext4: EXT4_IOC_SHUTDOWN, and not even the journal is written.
