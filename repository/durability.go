@@ -2,6 +2,9 @@ package repository
 
 import (
 	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
 
 	"tusq/service"
 )
@@ -34,19 +37,33 @@ SELECT set_config('synchronous_commit',
 func queueDurability(b *batch, work []service.QueueWork) {
 	level := work[0].Durability
 	sql := setLevel[level]
-	for i := range work {
-		if required := requireStandby[level]; required != "" && len(work[i].Sends) > 0 {
-			sql = required
-		}
+	if needsStandby(work) {
+		sql = requireStandby[level]
 	}
 	if sql != "" {
 		b.queue(sql)
 	}
 }
 
+// needsStandby tells whether a flush stores messages whose level needs a standby.
+func needsStandby(work []service.QueueWork) bool {
+	return work[0].Durability.Replicated() &&
+		slices.ContainsFunc(work, func(w service.QueueWork) bool { return len(w.Sends) > 0 })
+}
+
+// stillNamed tells whether standbys are named after a commit that was to wait for them. Where the
+// names have been taken away meanwhile, PostgreSQL has let go of the commit as if it were
+// replicated; a backend hears of that no later than the process that lets go.
+func stillNamed(ctx context.Context, conn *pgx.Conn) (named bool) {
+	err := conn.QueryRow(ctx, namedSQL).Scan(&named)
+	return err == nil && named
+}
+
+const namedSQL = `SELECT current_setting('synchronous_standby_names') <> ''`
+
 // HasStandbys tells whether the database names synchronous standbys.
 func (r *Repository) HasStandbys(ctx context.Context) (named bool, err error) {
-	err = r.cold.QueryRow(ctx, `SELECT current_setting('synchronous_standby_names') <> ''`).Scan(&named)
+	err = r.cold.QueryRow(ctx, namedSQL).Scan(&named)
 	if err != nil {
 		return false, r.classify("look for standbys", err)
 	}

@@ -64,7 +64,7 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 		}
 		return r.classifyFlush(err, lost)
 	}
-	if kept[unreplicated] != nil {
+	if kept[unreplicated] != nil || needsStandby(work) && !stillNamed(ctx, conn.Conn()) {
 		_ = conn.Conn().Close(ctx) // as after every lost flush: its backend is ended
 		lost.err = errors.New("PostgreSQL gave up waiting for a standby")
 		return lost
