@@ -22,6 +22,7 @@ type faulty struct {
 	commits bool         // whether those are committed all the same
 	err     error        // what they fail with
 	between func()       // what happens between such a commit and the next attempt; nil: nothing
+	burials bool         // only flushes with burials fail
 
 	hold     <-chan struct{} // until it is closed, flushes that settle wait; nil: they do not
 	away     atomic.Int32    // revocations that fail from now on
@@ -56,6 +57,9 @@ func (f *faulty) fail(ctx context.Context, work []service.QueueWork, executed fu
 		for _, h := range w.Handoffs {
 			f.handoffs.Add(int32(h.Max))
 		}
+	}
+	if f.burials && !slices.ContainsFunc(work, func(w service.QueueWork) bool { return len(w.Burials) > 0 }) {
+		return flush(ctx, work, executed)
 	}
 	if f.faults.Add(-1) < 0 {
 		return flush(ctx, work, executed)
@@ -189,6 +193,35 @@ func TestUnknownOutcomeIsTold(t *testing.T) {
 	wantCode(t, err, service.CodeUnavailable)
 	w.store.faults.Store(0)
 	w.wantStats(w.queue, service.Stats{Visible: 2})
+}
+
+// TestFailedBurialDeliversNothing: a message that was received as often as its queue allows is
+// not delivered once more because its move to the dead-letter queue failed.
+func TestFailedBurialDeliversNothing(t *testing.T) {
+	for _, err := range []error{service.ErrConflict, service.ErrOutcomeUnknown} {
+		w := setupFaulty(t, "orders.fifo", &faulty{burials: true, err: err})
+		w.create("dead.fifo", service.QueueChange{})
+		policy := service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "dead.fifo", MaxReceives: 1}}
+		if _, err := w.UpdateQueue(w.ctx, caller, w.queue, policy); err != nil {
+			t.Fatal(err)
+		}
+		w.send("job")
+		if got := w.receiveFor(w.queue, service.ReceiveMessages{Max: 1, Visibility: new(time.Duration(0))}); len(got) != 1 {
+			t.Fatalf("received %+v", got)
+		}
+		w.store.faults.Store(100)
+		got, err := w.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1})
+		wantCode(t, err, service.CodeUnavailable)
+		if len(got) > 0 {
+			t.Errorf("received %+v", got)
+		}
+		w.store.faults.Store(0)
+		if got := w.receive(w.queue, 1); len(got) > 0 {
+			t.Errorf("received %+v", got)
+		}
+		w.wantStats(w.queue, service.Stats{})
+		w.wantStats("dead.fifo", service.Stats{Visible: 1})
+	}
 }
 
 type faultyWorld struct {
