@@ -86,11 +86,6 @@ func (s *Service) bury(ctx context.Context, q *Queue, got []Claimed) (kept []Cla
 		return nil, false, err
 	}
 	gone, err := s.buried(ctx, q, ops)
-	for _, o := range ops {
-		if o.err != nil {
-			err = o.failure("move to the dead-letter queue")
-		}
-	}
 	if err != nil {
 		s.release(q, got)
 		return nil, false, err

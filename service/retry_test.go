@@ -225,6 +225,35 @@ func TestUnknownOutcomeIsTold(t *testing.T) {
 	w.wantStats(w.queue, service.Stats{Visible: 2})
 }
 
+// TestBurialThatFailsForLongDeliversNothing: a message that was received as often as its queue
+// allows is not delivered once more because the attempts of its move are used up.
+func TestBurialThatFailsForLongDeliversNothing(t *testing.T) {
+	for _, err := range []error{service.ErrConflict, service.ErrOutcomeUnknown} {
+		w := setupFaulty(t, "orders.fifo", &faulty{burials: true, err: err})
+		w.create("dead.fifo", service.QueueChange{})
+		policy := service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "dead.fifo", MaxReceives: 1}}
+		if _, err := w.UpdateQueue(w.ctx, caller, w.queue, policy); err != nil {
+			t.Fatal(err)
+		}
+		w.send("job")
+		if got := w.receiveFor(w.queue, service.ReceiveMessages{Max: 1, Visibility: new(time.Duration(0))}); len(got) != 1 {
+			t.Fatalf("received %+v", got)
+		}
+		w.store.faults.Store(100)
+		got, err := w.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1})
+		wantCode(t, err, service.CodeUnavailable)
+		if len(got) > 0 {
+			t.Errorf("received %+v", got)
+		}
+		w.store.faults.Store(0)
+		if got := w.receive(w.queue, 1); len(got) > 0 {
+			t.Errorf("received %+v", got)
+		}
+		w.wantStats(w.queue, service.Stats{})
+		w.wantStats("dead.fifo", service.Stats{Visible: 1})
+	}
+}
+
 type faultyWorld struct {
 	*world
 	store *faulty

@@ -12,7 +12,7 @@
 //
 // A fault is crash (the process kills itself by SIGKILL), pause:DURATION, fail (an error as
 // of a lost connection) or refuse (an error as of data that PostgreSQL refuses), at the
-// n-th hit of its point, @n, the first one if that is absent.
+// n-th hit of its point, @n, at each one, @*, or at the first.
 //
 // Package catalogue lists all points and defects.
 package faultpoint

@@ -25,7 +25,7 @@ const Enabled = true
 type fault struct {
 	kind  string // crash, pause, fail or refuse
 	pause time.Duration
-	at    int // the hit
+	at    int // the hit; 0: every one
 }
 
 // state is the plan of faults and what has been passed since it was made.
@@ -74,8 +74,10 @@ func parse(entry string) (name string, f fault, err error) {
 	what, at, _ := strings.Cut(what, "@")
 	kind, pause, _ := strings.Cut(what, ":")
 	f.kind = kind
-	if f.at, err = strconv.Atoi(cmp.Or(at, "1")); err != nil {
-		return "", f, err
+	if at != "*" {
+		if f.at, err = strconv.Atoi(cmp.Or(at, "1")); err != nil {
+			return "", f, err
+		}
 	}
 	point, known := catalogue.FindPoint(name)
 	switch {
@@ -123,7 +125,7 @@ func note(name string) fault {
 		state.passed = append(state.passed, name)
 	}
 	for _, f := range state.faults[name] {
-		if f.at == state.hits[name] {
+		if f.at == 0 || f.at == state.hits[name] {
 			return f
 		}
 	}

@@ -22,7 +22,7 @@ func plan(t *testing.T, text string) {
 }
 
 func TestFaultsHappenAtTheirHit(t *testing.T) {
-	plan(t, "repository.commit.before=fail@2,repository.commit.after=refuse,engine.split=pause:30ms")
+	plan(t, "repository.commit.before=fail@2,repository.commit.after=refuse,engine.split=pause:30ms,repository.revoke.claim=fail@*")
 	if err := Hit("repository.commit.before"); err != nil {
 		t.Errorf("the first hit: %v", err)
 	}
@@ -40,8 +40,13 @@ func TestFaultsHappenAtTheirHit(t *testing.T) {
 	if Pass("engine.split"); time.Since(began) < 30*time.Millisecond {
 		t.Error("there was no pause")
 	}
-	if got := len(state.passed); got != 5 {
-		t.Errorf("%d points were noted, want 5", got)
+	for range 2 {
+		if Hit("repository.revoke.claim") == nil {
+			t.Error("a hit passed of a point that always fails")
+		}
+	}
+	if got := len(state.passed); got != 7 {
+		t.Errorf("%d points were noted, want 7", got)
 	}
 }
 
