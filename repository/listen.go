@@ -117,8 +117,24 @@ func decodePayload(payload string) (sender string, events []service.Event) {
 	return fields[0], events
 }
 
+// untilReconnect returns a context that ends at the next reconnect.
+func (r *Repository) untilReconnect(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	leaving := r.reconnecting()
+	go func() {
+		select {
+		case <-leaving:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
 // Listen hands on what other replicas notify, until ctx ends or the connection is lost.
 func (r *Repository) Listen(ctx context.Context, ready func(), heard func(greeting bool), receive func(service.Event)) error {
+	ctx, cancel := r.untilReconnect(ctx)
+	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, r.cold.Config().ConnConfig)
 	if err != nil {
 		return r.classify("listen", err)

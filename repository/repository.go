@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,6 +60,9 @@ type Repository struct {
 	// hotName is the application_name of the flushes' connections: this process's alone.
 	hotName string
 	log     *slog.Logger
+
+	mu      sync.Mutex
+	leaving chan struct{} // closed by reconnect, which makes another
 }
 
 var _ service.Store = (*Repository)(nil)
@@ -66,6 +70,7 @@ var _ service.Store = (*Repository)(nil)
 const (
 	jobConnections  = 4
 	coldConnections = 8
+	connectTimeout  = 3 * time.Second // of each host: where one is dead, the next is to be tried soon
 )
 
 // Open connects to a migrated database and checks that it is fit for messages.
@@ -76,6 +81,8 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 		lane: int(hash.Sum32() % counterLanes),
 		id:   newReplicaID(),
 		log:  opts.Logger,
+
+		leaving: make(chan struct{}),
 	}
 	r.hotName = "tusq flush " + r.id
 	var err error
@@ -103,6 +110,30 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// reconnect leaves a server that takes no changes: of all connections, each ends when its
+// use does, and those that follow look for a server that does take them.
+func (r *Repository) reconnect() {
+	r.mu.Lock()
+	close(r.leaving)
+	r.leaving = make(chan struct{})
+	r.mu.Unlock()
+	for _, pool := range r.pools() {
+		pool.Reset()
+	}
+}
+
+// pools are all pools of connections.
+func (r *Repository) pools() []*pgxpool.Pool {
+	return []*pgxpool.Pool{r.hot, r.jobs, r.cold, r.signals}
+}
+
+// reconnecting is closed at the next reconnect.
+func (r *Repository) reconnecting() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.leaving
 }
 
 // Close ends all connections.
@@ -143,7 +174,10 @@ func openPool(ctx context.Context, url string, size int, settings map[string]str
 	config.MaxConns = int32(size)
 	config.MaxConnIdleTime = time.Minute
 	config.PingTimeout = time.Second
-	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.ConnConfig.ConnectTimeout = connectTimeout
+	if config.ConnConfig.ValidateConnect == nil { // whoever names one host, too, wants the one that takes changes
+		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings)
 	maps.Copy(config.ConnConfig.RuntimeParams, settings)
 	config.ConnConfig.OnNotice = noteUnreplicated
@@ -175,12 +209,13 @@ func (r *Repository) requireFitness(ctx context.Context) error {
 
 // Ping tells whether the database can be written to.
 func (r *Repository) Ping(ctx context.Context) error {
-	var standby bool
-	if err := r.cold.QueryRow(ctx, `SELECT pg_is_in_recovery()`).Scan(&standby); err != nil {
+	var readOnly bool
+	if err := r.cold.QueryRow(ctx, `SELECT current_setting('transaction_read_only')::bool`).Scan(&readOnly); err != nil {
 		return r.classify("ping", err)
 	}
-	if standby {
-		return service.Errorf(service.CodeUnavailable, "The database is a standby and cannot be written to.")
+	if readOnly { // as it always is on a standby
+		r.reconnect()
+		return service.Errorf(service.CodeUnavailable, "The database takes no changes: it is a standby, or read-only.")
 	}
 	return nil
 }

@@ -10,12 +10,12 @@ import (
 
 const flushAttempts = 3 // of a flush that met a conflict or lost its connection
 
-// flush carries out ops in one transaction, again where that is safe and may help. It calls
-// next when nothing is left but the commit, if that is slow.
+// flush carries out ops in one transaction, again where that is safe and may help: it
+// outlasts a short outage of the database. It calls next when nothing is left but the commit, if that is slow.
 func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) error {
 	do, id, again := s.store.Flush, rand.Int64(), false
 	began := time.Now() // of the first attempt: it may be the one that was committed
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; ; {
 		work := plan(ops, loop, id)
 		var handoffs []handoff
 		if !again { // of what may be stored already, somebody may have been told
@@ -29,21 +29,26 @@ func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) e
 		err := do(ctx, work, timing.onExecuted())
 		if err == nil {
 			timing.end()
+			s.outage.over()
 			s.fanOut(work, ops, began)
 			s.parking.complete(handoffs)
 			return nil
 		}
 		s.parking.undo(handoffs)
-		unknown := errors.Is(err, ErrOutcomeUnknown)
-		if unknown {
+		if errors.Is(err, ErrOutcomeUnknown) {
 			do, again = s.store.Reflush, true
-			if revokeErr := s.revoke(ctx, work, err); revokeErr != nil {
+			if revokeErr := s.revokeOutlasting(ctx, work, err); revokeErr != nil {
 				s.revocations.add(work, err)
-				err, unknown = revokeErr, false
+				s.distrustFloors(work)
+				return revokeErr
 			}
 		}
+		if s.outage.wait(ctx, s.draining, err) { // nothing was locked
+			continue
+		}
 		s.distrustFloors(work)
-		if attempt == flushAttempts || !unknown && !errors.Is(err, ErrConflict) {
+		attempt++
+		if attempt > flushAttempts || !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}

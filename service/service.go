@@ -60,6 +60,7 @@ type Service struct {
 	parking  *parking
 	floors   floors
 	pace     pace
+	outage   outage
 
 	revocations *revocations
 
@@ -88,7 +89,6 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		store:    store,
 		log:      opts.Logger,
 		receipts: newSealer(key),
-		queues:   newQueueCache(store),
 		calls:    openCalls{keys: map[openCall]bool{}},
 		inFlight: inFlightCounts{queues: map[int64]*inFlightCount{}},
 		hub:      wake.NewHub(),
@@ -103,6 +103,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
 	}
+	s.queues = newQueueCache(store, s.outlast)
 	s.engine = engine.New(s.engineOptions(opts.NoCoalesce))
 	return s, nil
 }

@@ -150,6 +150,9 @@ var (
 	ErrOutcomeUnknown = errors.New("it is not known whether the transaction was committed")
 	// ErrConflict: the transaction was rolled back for others' sake and may be repeated.
 	ErrConflict = errors.New("the transaction conflicted with another")
+	// ErrAway: the database cannot be reached, or takes no changes. Nothing was done, and it may
+	// be repeated when the database is back or a standby has taken its place. Reads end with it too.
+	ErrAway = errors.New("the database is away")
 	// ErrData: the data of at least one item was refused; the others may succeed apart.
 	ErrData = errors.New("the database refused an item")
 )
