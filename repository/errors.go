@@ -93,6 +93,15 @@ func isData(refused *pgconn.PgError) bool {
 	return refused.Code[:2] == "22" || refused.Code[:2] == "23" // data exception, integrity constraint violation
 }
 
+// classifyBegin is classify for a transaction of which nothing was sent.
+func (r *Repository) classifyBegin(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && isConflict(refused) {
+		return fmt.Errorf("begin a flush: %w: %w", service.ErrConflict, err)
+	}
+	return r.classify("begin a flush", err)
+}
+
 // classifyFlush is classify for a transaction that may have been committed.
 func (r *Repository) classifyFlush(err error, lost *lostFlush) error {
 	var refused *pgconn.PgError

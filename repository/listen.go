@@ -41,6 +41,9 @@ func (r *Repository) Notify(ctx context.Context, events []service.Event) error {
 func (r *Repository) Greet(ctx context.Context) error { return r.notify(ctx, r.id+greeting) }
 
 func (r *Repository) notify(ctx context.Context, payload string) error {
+	if r.signals == nil { // nobody listens
+		return nil
+	}
 	if _, err := r.signals.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload); err != nil {
 		return r.classify("notify", err)
 	}
@@ -131,11 +134,15 @@ func (r *Repository) untilReconnect(ctx context.Context) (context.Context, conte
 	return ctx, cancel
 }
 
-// Listen hands on what other replicas notify, until ctx ends or the connection is lost.
+// Listen hands on what other replicas notify, until ctx ends or the connection is lost. Behind
+// a pooler it fails with ErrNoSignals.
 func (r *Repository) Listen(ctx context.Context, ready func(), heard func(greeting bool), receive func(service.Event)) error {
+	if r.signals == nil {
+		return service.ErrNoSignals
+	}
 	ctx, cancel := r.untilReconnect(ctx)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, r.cold.Config().ConnConfig)
+	conn, err := pgx.ConnectConfig(ctx, r.signals.Config().ConnConfig)
 	if err != nil {
 		return r.classify("listen", err)
 	}

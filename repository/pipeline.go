@@ -20,6 +20,10 @@ var errUnread = errors.New("an answer was not understood")
 // is asked for them before.
 type batch struct {
 	statements []*statement
+	// known are the descriptions of statements that cannot be prepared, because a pooler lends
+	// a connection for each transaction. The batch is then the rest of a transaction that was
+	// begun, and commits it. nil: statements are prepared, and the batch is the transaction.
+	known *descriptions
 }
 
 // statement is one of a batch, with what reads its answer.
@@ -48,26 +52,30 @@ func (s *statement) row(read func(pgx.Row) error) {
 	}
 }
 
-// run carries out the batch. It calls executed, if that is not nil, when the commit begins: it
-// then waits for the disk, and another transaction can use the processor.
-func (b *batch) run(ctx context.Context, conn *pgx.Conn, executed func()) error {
-	descriptions, err := b.prepare(ctx, conn)
-	if err != nil {
-		return err
-	}
+// run carries out the batch as it was described. It calls executed, if that is not nil, when
+// the commit begins: it then waits for the disk, and another transaction can use the processor.
+func (b *batch) run(ctx context.Context, conn *pgx.Conn, described []*pgconn.StatementDescription, executed func()) error {
 	pipeline := conn.PgConn().StartPipeline(ctx)
 	var params pgx.ExtendedQueryBuilder
 	for i, s := range b.statements {
-		if err := params.Build(conn.TypeMap(), descriptions[i], s.args); err != nil {
+		if err := params.Build(conn.TypeMap(), described[i], s.args); err != nil {
 			_ = conn.Close(ctx) // closing the pipeline would carry out what is in it
 			return fmt.Errorf("encode parameters: %w", err)
 		}
-		pipeline.SendQueryStatement(descriptions[i], params.ParamValues, params.ParamFormats, slices.Clone(params.ResultFormats))
+		formats := slices.Clone(params.ResultFormats)
+		if b.known == nil {
+			pipeline.SendQueryStatement(described[i], params.ParamValues, params.ParamFormats, formats)
+		} else {
+			pipeline.SendQueryParams(s.sql, params.ParamValues, described[i].ParamOIDs, params.ParamFormats, formats)
+		}
 	}
 	if executed != nil {
 		pipeline.SendFlushRequest()
 	}
-	err = pipeline.Sync()
+	if b.known != nil {
+		pipeline.SendQueryParams("COMMIT", nil, nil, nil, nil)
+	}
+	err := pipeline.Sync()
 	if err == nil {
 		err = b.readAnswers(pipeline, conn.TypeMap(), executed)
 	}
@@ -77,16 +85,22 @@ func (b *batch) run(ctx context.Context, conn *pgx.Conn, executed func()) error 
 	return err
 }
 
-// prepare returns the statements as they were prepared on the connection when first used.
-func (b *batch) prepare(ctx context.Context, conn *pgx.Conn) ([]*pgconn.StatementDescription, error) {
-	descriptions := make([]*pgconn.StatementDescription, len(b.statements))
+// describe returns the statements' descriptions: as they were prepared on the connection when
+// first used there, or described on any.
+func (b *batch) describe(ctx context.Context, conn *pgx.Conn) ([]*pgconn.StatementDescription, error) {
+	described := make([]*pgconn.StatementDescription, len(b.statements))
 	for i, s := range b.statements {
 		var err error
-		if descriptions[i], err = conn.Prepare(ctx, s.sql, s.sql); err != nil {
+		if b.known == nil {
+			described[i], err = conn.Prepare(ctx, s.sql, s.sql)
+		} else {
+			described[i], err = b.known.of(ctx, conn, s.sql)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	return descriptions, nil
+	return described, nil
 }
 
 // readAnswers reads the statements' answers, and then that of the commit.
@@ -107,7 +121,29 @@ func (b *batch) readAnswers(pipeline *pgconn.Pipeline, types *pgtype.Map, execut
 	if executed != nil {
 		executed()
 	}
+	if b.known != nil {
+		if err := readCommit(pipeline); err != nil {
+			return err
+		}
+	}
 	_, err := pipeline.GetResults()
+	return err
+}
+
+// readCommit reads the answer to COMMIT, which is another word where PostgreSQL rolls back.
+func readCommit(pipeline *pgconn.Pipeline) error {
+	results, err := pipeline.GetResults()
+	if err != nil {
+		return err
+	}
+	reader, ok := results.(*pgconn.ResultReader)
+	if !ok {
+		return fmt.Errorf("%w: %T", errUnread, results)
+	}
+	tag, err := reader.Close()
+	if err == nil && tag.String() != "COMMIT" {
+		err = fmt.Errorf("%w: %s", errUnread, tag)
+	}
 	return err
 }
 

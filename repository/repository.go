@@ -3,17 +3,16 @@ package repository
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tusq/service"
 )
@@ -40,10 +39,13 @@ var hotPlans = map[string]string{
 	"jit": "off",
 }
 
-// Options of Open. All are required.
+// Options of Open. All but DirectURL are required.
 type Options struct {
-	URL     string // of the database, as libpq writes it
-	Replica string // a name that stays this replica's own: it chooses its counter lane
+	URL string // of the database, as libpq writes it; it may lead to a pooler
+	// DirectURL leads to the same database without a pooler. "": there is none, and where URL
+	// leads to a pooler, nothing is heard of other replicas.
+	DirectURL string
+	Replica   string // a name that stays this replica's own: it chooses its counter lane
 	// HotConnections is how many flushes may run at a time.
 	HotConnections int
 	Logger         *slog.Logger
@@ -51,15 +53,19 @@ type Options struct {
 
 // Repository is a [service.Store] on PostgreSQL.
 type Repository struct {
-	hot     *pgxpool.Pool // flushes, with fixed plans
-	jobs    *pgxpool.Pool // what reads or changes many messages outside of flushes, with fixed plans
-	cold    *pgxpool.Pool // all else
-	signals *pgxpool.Pool // notifications, whose commits need not be on disk
+	hot     *pool // flushes, with fixed plans
+	jobs    *pool // what reads or changes many messages outside of flushes, with fixed plans
+	cold    *pool // all else
+	signals *pool // notifications, whose commits need not be on disk; nil: there are none
 	lane    int
 	id      string // tells this process's notifications from others'
 	// hotName is the application_name of the flushes' connections: this process's alone.
 	hotName string
 	log     *slog.Logger
+
+	way    way
+	direct way // without a pooler; with one, where there is no other
+	known  descriptions
 
 	mu      sync.Mutex
 	leaving chan struct{} // closed by reconnect, which makes another
@@ -85,24 +91,11 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 		leaving: make(chan struct{}),
 	}
 	r.hotName = "tusq flush " + r.id
-	var err error
-	// Besides the flushes: one connection to undo claims whose commit is unknown.
-	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections+1, r.hotSettings()); err != nil {
+	if err := r.findWays(ctx, opts); err != nil {
 		return nil, err
 	}
-	if r.jobs, err = openPool(ctx, opts.URL, jobConnections, hotPlans); err != nil {
-		r.hot.Close()
-		return nil, err
-	}
-	if r.cold, err = openPool(ctx, opts.URL, coldConnections, nil); err != nil {
-		r.hot.Close()
-		r.jobs.Close()
-		return nil, err
-	}
-	if r.signals, err = openPool(ctx, opts.URL, 1, map[string]string{"synchronous_commit": "off"}); err != nil {
-		r.hot.Close()
-		r.jobs.Close()
-		r.cold.Close()
+	if err := r.openPools(ctx, opts); err != nil {
+		r.Close()
 		return nil, err
 	}
 	if err := r.requireFitness(ctx); err != nil {
@@ -110,6 +103,21 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+func (r *Repository) openPools(ctx context.Context, opts Options) (err error) {
+	// Besides the flushes: one connection to undo claims whose commit is unknown.
+	if r.hot, err = r.way.open(ctx, opts.HotConnections+1, r.hotSettings()); err != nil {
+		return err
+	}
+	if r.jobs, err = r.way.open(ctx, jobConnections, hotPlans); err != nil {
+		return err
+	}
+	if r.cold, err = r.way.open(ctx, coldConnections, nil); err != nil || r.direct.pooled {
+		return err
+	}
+	r.signals, err = r.direct.open(ctx, 1, map[string]string{"synchronous_commit": "off"})
+	return err
 }
 
 // reconnect leaves a server that takes no changes: of all connections, each ends when its
@@ -124,11 +132,6 @@ func (r *Repository) reconnect() {
 	}
 }
 
-// pools are all pools of connections.
-func (r *Repository) pools() []*pgxpool.Pool {
-	return []*pgxpool.Pool{r.hot, r.jobs, r.cold, r.signals}
-}
-
 // reconnecting is closed at the next reconnect.
 func (r *Repository) reconnecting() <-chan struct{} {
 	r.mu.Lock()
@@ -136,12 +139,16 @@ func (r *Repository) reconnecting() <-chan struct{} {
 	return r.leaving
 }
 
+// pools are all pools of connections that there are.
+func (r *Repository) pools() []*pool {
+	return slices.DeleteFunc([]*pool{r.hot, r.jobs, r.cold, r.signals}, func(p *pool) bool { return p == nil })
+}
+
 // Close ends all connections.
 func (r *Repository) Close() {
-	r.hot.Close()
-	r.jobs.Close()
-	r.cold.Close()
-	r.signals.Close()
+	for _, pool := range r.pools() {
+		pool.Close()
+	}
 }
 
 // hotSettings are the parameters of the flushes' connections. A lock that is held for
@@ -151,42 +158,6 @@ func (r *Repository) hotSettings() map[string]string {
 	settings["application_name"] = r.hotName
 	settings["lock_timeout"] = "3s"
 	return settings
-}
-
-// sessionSettings are the parameters of all connections. A replica that vanishes keeps
-// its row locks until PostgreSQL notices: by TCP in the middle of a statement, by the
-// timeout in the middle of a transaction.
-var sessionSettings = map[string]string{
-	"application_name":                    "tusq",
-	"timezone":                            "UTC",
-	"idle_in_transaction_session_timeout": "10s",
-	"tcp_keepalives_idle":                 "10",
-	"tcp_keepalives_interval":             "5",
-	"tcp_keepalives_count":                "3",
-	"tcp_user_timeout":                    "20s",
-}
-
-func openPool(ctx context.Context, url string, size int, settings map[string]string) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, errors.New("the database URL cannot be parsed") // its text may hold a password
-	}
-	config.MaxConns = int32(size)
-	config.MaxConnIdleTime = time.Minute
-	config.PingTimeout = time.Second
-	config.ConnConfig.ConnectTimeout = connectTimeout
-	if config.ConnConfig.ValidateConnect == nil { // whoever names one host, too, wants the one that takes changes
-		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
-	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings)
-	maps.Copy(config.ConnConfig.RuntimeParams, settings)
-	config.ConnConfig.OnNotice = noteUnreplicated
-	config.AfterConnect = registerArrays
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("prepare connections: %w", err)
-	}
-	return pool, nil
 }
 
 // requireFitness refuses a database that could not hold every message.

@@ -3,6 +3,7 @@ package service
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -175,12 +176,12 @@ func (s *Service) Ready(ctx context.Context) error {
 	return s.store.Ping(ctx)
 }
 
-// runListener wakes local waiters for what other replicas notify.
+// runListener wakes local waiters for what other replicas notify, if that can be heard.
 func (s *Service) runListener(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := s.store.Listen(ctx, func() { s.resync(ctx) }, s.hear, s.receiveEvent)
 		s.hearing.Store(false)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, ErrNoSignals) {
 			break
 		}
 		s.log.Warn("listening for other replicas was interrupted; polling meanwhile", "err", err)

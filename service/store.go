@@ -132,6 +132,7 @@ type Signals interface {
 	Greet(ctx context.Context) error
 	// Listen hands on what others notify until ctx ends or the connection is lost. It calls
 	// ready once it listens, and heard for whatever another replica says, a greeting or not.
+	// It fails with ErrNoSignals where nothing is ever heard.
 	Listen(ctx context.Context, ready func(), heard func(greeting bool), receive func(Event)) error
 }
 
@@ -143,6 +144,10 @@ type Event struct {
 	After   time.Duration // when the first of them does, from now
 	Since   time.Time     // when the transaction that made them visible began, by this replica's clock
 }
+
+// ErrNoSignals means that no way to the database carries notifications. Receivers are woken by their
+// replica and by the periodic check alone.
+var ErrNoSignals = errors.New("notifications cannot be heard")
 
 // Kinds of errors of Flush.
 var (

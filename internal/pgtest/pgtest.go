@@ -67,7 +67,7 @@ func prepare() (stop func() error, err error) {
 		return nil, errors.Join(err, stop())
 	}
 	stopServer := stop
-	return func() error { return errors.Join(drop(template), stopServer()) }, nil
+	return func() error { return errors.Join(stopPooler(), drop(template), stopServer()) }, nil
 }
 
 // startCluster starts a private server. It is not durable: tests of durability start
