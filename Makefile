@@ -6,7 +6,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients bench bench-peers lint generate clean setup setup-test
+.PHONY: help build run test test-clients fault bench bench-peers lint generate clean setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,11 @@ test: setup-test ## install what is missing and run every test
 	go test $(RACE) -timeout 8m ./...
 	cd test/clients/gocloud && go test $(RACE) -timeout 5m ./...
 	cd bench && go test -timeout 2m ./...
+	cd test/fault && go test -timeout 5m ./...
+
+fault: setup-test build ## do harm to a whole service for an hour and check that nothing is lost; FAULT="-duration 10m -seed 7"
+	go -C test/fault build -o ../../bin/tusq-fault .
+	exec bin/tusq-fault -binary bin/tusq -balancer deploy/haproxy.cfg $(FAULT)
 
 test-clients: setup ## install clients of other languages, and run them against tusq
 	@sh test/install-clients.sh
@@ -39,6 +44,7 @@ lint: ## check the code's form, and that generated files are up to date
 	$(LINT) run --build-tags clients
 	cd test/clients/gocloud && $(LINT) run
 	cd bench && $(LINT) run
+	cd test/fault && $(LINT) run
 	go run ./openapi/generate --check
 
 generate: setup ## write openapi/openapi.json and migrations/schema.sql

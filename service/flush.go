@@ -37,6 +37,9 @@ func (s *Service) flush(ctx context.Context, loop int, ops []*op, next func()) e
 		s.parking.undo(handoffs)
 		if errors.Is(err, ErrOutcomeUnknown) {
 			do, again = s.store.Reflush, true
+			for _, o := range ops {
+				o.lost = true
+			}
 			if revokeErr := s.revokeOutlasting(ctx, work, err); revokeErr != nil {
 				s.revocations.add(work, err)
 				s.distrustFloors(work)

@@ -33,6 +33,7 @@ type op struct {
 
 	err  error
 	gone bool // the queue does not exist
+	lost bool // the commit of an earlier attempt is unknown
 }
 
 // demand is one receiver's claim.

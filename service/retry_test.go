@@ -161,6 +161,39 @@ func TestRepeatedSendKnowsThatItsMessageWasDeleted(t *testing.T) {
 	}
 }
 
+// TestLostExtensionIsNotRefused lets another replica receive a message, and delete it, between the lost commit of its release and the
+// repetition, which finds that the receipt has ended. A refusal would say that nothing was released.
+func TestLostExtensionIsNotRefused(t *testing.T) {
+	for _, queue := range []string{"orders", "orders.fifo"} {
+		for _, deletes := range []bool{false, true} {
+			w := setupFaulty(t, queue, &faulty{commits: true, err: service.ErrOutcomeUnknown})
+			other := &world{Service: testservice.On(t, w.url, service.Options{}), t: t, ctx: w.ctx, queue: w.queue}
+			w.send("job")
+			receipt := w.one(w.queue).Receipt
+			w.store.between = func() {
+				got := other.one(w.queue)
+				if !deletes {
+					return
+				}
+				if err := other.delete(w.queue, got.Receipt); err != nil {
+					t.Error(err)
+				}
+			}
+			w.store.faults.Store(1)
+			_, err := w.ExtendMessages(w.ctx, caller, w.queue, []service.ExtendVisibility{{Receipt: receipt}})
+			wantCode(t, err, service.CodeUnavailable)
+			wantRefused := service.CodeReceiptExpired // without a fault
+			switch {
+			case deletes:
+				wantRefused = service.CodeMessageNotFound
+			case queue == "orders":
+				wantRefused = service.CodeReceiptStale
+			}
+			wantCode(t, w.extend(receipt, 0), wantRefused)
+		}
+	}
+}
+
 // TestUnknownOutcomeIsTold gives up after some attempts, and says so. What was claimed
 // is not left locked.
 func TestUnknownOutcomeIsTold(t *testing.T) {

@@ -19,7 +19,7 @@ func (s *Service) DeleteMessages(ctx context.Context, caller Caller, queue strin
 
 // ExtendMessages changes when received messages become visible: one answer per item,
 // in their order: nil, CodeMessageNotFound, CodeReceiptStale, CodeReceiptExpired,
-// CodeReceiptInvalid or CodeInvalidParameter.
+// CodeReceiptInvalid, CodeInvalidParameter, or CodeUnavailable where it is not known.
 func (s *Service) ExtendMessages(ctx context.Context, caller Caller, queue string, extends []ExtendVisibility) ([]error, error) {
 	return s.settle(ctx, caller, queue, opExtend, extends)
 }
@@ -128,6 +128,9 @@ func (s *Service) explain(ctx context.Context, q *Queue, ops []*op, answers []er
 		switch {
 		case there && lease == o.settle.Lease && o.kind == opExtend && o.settle.Timeout == 0:
 			// It is visible, as it was to be: a repetition after a lost commit.
+		case o.lost && o.kind == opExtend:
+			// The lost commit may have extended the lease, which has ended since.
+			answers[o.place] = Errorf(CodeUnavailable, "It is not known whether the visibility timeout was changed: the connection to the database was lost.")
 		case there && q.Settings.FIFO:
 			answers[o.place] = &Error{Code: CodeReceiptExpired, Field: "receipt",
 				Message: "The visibility timeout has ended, so that the message may be received by others."}

@@ -115,7 +115,7 @@ func TestFind(t *testing.T) {
 	if path, err := Find("some-queue-server", dir); err != nil || filepath.Dir(path) != dir {
 		t.Errorf("got %s, %v", path, err)
 	}
-	if _, err := Find("no-such-server"); err == nil || !strings.Contains(err.Error(), "install-peers.sh") {
+	if _, err := Find("no-such-server"); err == nil || !strings.Contains(err.Error(), "no-such-server is not installed") {
 		t.Errorf("got %v", err)
 	}
 }
