@@ -65,3 +65,22 @@ func TestFailover(t *testing.T) {
 		}
 	}
 }
+
+// TestCancelledWaits are never acknowledged. TUSQ_CANCELLED_WAITS=1000 is the full size.
+func TestCancelledWaits(t *testing.T) {
+	o := setup(t)
+	o.Times = times(t, "TUSQ_CANCELLED_WAITS", 30)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	result, err := Cancelled(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(result)
+	if result.Acknowledged > 0 || result.Lost > 0 {
+		t.Errorf("a message was acknowledged that no standby had: %+v", result)
+	}
+	if result.Cancelled < o.Times || result.Sends == 0 {
+		t.Errorf("nothing was tested: %+v", result)
+	}
+}
