@@ -86,11 +86,20 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	}
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	if config.ConnConfig.ValidateConnect == nil { // whoever names one host, too, wants the one that takes changes
-		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		config.ConnConfig.ValidateConnect = requireChanges
 	}
 	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings)
 	config.ConnConfig.OnNotice = noteUnreplicated
 	return config, nil
+}
+
+// requireChanges fails where a server takes no changes. PostgreSQL says so by itself at the
+// beginning of a connection; poolers may not, and are asked.
+func requireChanges(ctx context.Context, server *pgconn.PgConn) error {
+	if server.ParameterStatus("in_hot_standby") == "off" && server.ParameterStatus("default_transaction_read_only") == "off" {
+		return nil
+	}
+	return pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, server)
 }
 
 func merged(all ...map[string]string) map[string]string {
