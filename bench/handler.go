@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"time"
 
-	"tusq/internal/process"
 	"tusq/bench/report"
+	"tusq/internal/process"
 )
 
 // handlerCommand is the argument that makes this program the no-op handler.

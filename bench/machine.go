@@ -8,8 +8,8 @@ import (
 	"runtime"
 	"strings"
 
-	"tusq/internal/process"
 	"tusq/bench/report"
+	"tusq/internal/process"
 )
 
 // machine says what the figures were measured on. A PostgreSQL is started for its version, which also shows that there is one.

@@ -8,8 +8,8 @@ import (
 	"os/exec"
 	"strconv"
 
-	"tusq/internal/process"
 	"tusq/bench/report"
+	"tusq/internal/process"
 )
 
 var (

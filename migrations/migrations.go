@@ -22,7 +22,11 @@ import (
 	"github.com/golang-migrate/migrate/v4"
 	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
-	_ "github.com/jackc/pgx/v5/stdlib" // the database/sql driver that golang-migrate runs on
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib" // the database/sql driver that golang-migrate runs on
+
+	"tusq/internal/pooler"
 )
 
 //go:embed *.sql
@@ -49,11 +53,39 @@ var ErrTooNew = errors.New("the database's schema is too new for this version of
 // ErrUnreachable means that the database could not be connected to.
 var ErrUnreachable = errors.New("the database cannot be reached")
 
+// ErrPooled means that migrations are missing and the database is behind a pooler, which cannot
+// hold the lock that they need.
+var ErrPooled = errors.New("migrations are missing, and cannot be applied by way of a pooler: give --database-direct-url")
+
+// open prepares connections that work by way of a pooler, to a server that takes changes.
+func open(databaseURL string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	if config.ValidateConnect == nil {
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	return stdlib.OpenDB(*config), nil
+}
+
+// refusePooler fails where a connection is to a pooler.
+func refusePooler(ctx context.Context, conn *sql.Conn) error {
+	return conn.Raw(func(driver any) error {
+		pooled, err := pooler.IsBetween(ctx, driver.(*stdlib.Conn).Conn())
+		if err == nil && pooled {
+			err = ErrPooled
+		}
+		return err
+	})
+}
+
 // Up brings the database to this binary's version. It is safe to run from many
 // processes at once: one applies the migrations while the others wait for it, until
 // ctx ends. It returns how many migrations it applied itself.
 func Up(ctx context.Context, databaseURL string) (applied int, err error) {
-	db, err := sql.Open("pgx", databaseURL)
+	db, err := open(databaseURL)
 	if err != nil {
 		return 0, fmt.Errorf("open database: %w", err)
 	}
@@ -70,6 +102,9 @@ func Up(ctx context.Context, databaseURL string) (applied int, err error) {
 		}
 		if status.Current() {
 			return 0, status.check()
+		}
+		if err := refusePooler(ctx, conn); err != nil {
+			return 0, err
 		}
 		locked, err := tryLock(ctx, conn)
 		if err != nil {
@@ -88,7 +123,7 @@ func Up(ctx context.Context, databaseURL string) (applied int, err error) {
 
 // ReadStatus tells where the database's schema is, without changing anything.
 func ReadStatus(ctx context.Context, databaseURL string) (Status, error) {
-	db, err := sql.Open("pgx", databaseURL)
+	db, err := open(databaseURL)
 	if err != nil {
 		return Status{}, fmt.Errorf("open database: %w", err)
 	}
@@ -142,7 +177,7 @@ func newMigrate(databaseURL string) (*migrate.Migrate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
-	db, err := sql.Open("pgx", databaseURL)
+	db, err := open(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}

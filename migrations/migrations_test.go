@@ -127,3 +127,21 @@ func TestUnreachableDatabase(t *testing.T) {
 		t.Errorf("Up: %v, want ErrUnreachable", err)
 	}
 }
+
+// TestPoolerDoesNotMigrate: the lock would stay with a connection that others are lent.
+func TestPoolerDoesNotMigrate(t *testing.T) {
+	direct := pgtest.Empty(t)
+	pooled := pgtest.Pooled(t, direct)
+	if _, err := migrations.Up(t.Context(), pooled); !errors.Is(err, migrations.ErrPooled) {
+		t.Errorf("migrating by way of a pooler: %v", err)
+	}
+	if status(t, direct).Database != 0 {
+		t.Error("something was migrated")
+	}
+	if _, err := migrations.Up(t.Context(), direct); err != nil {
+		t.Fatal(err)
+	}
+	if applied, err := migrations.Up(t.Context(), pooled); err != nil || applied != 0 {
+		t.Errorf("a pooler before a migrated database: %d, %v", applied, err)
+	}
+}

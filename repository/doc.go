@@ -10,6 +10,9 @@
 // A flush is one pipeline: all statements and one Sync are sent together, and
 // PostgreSQL commits them as one implicit transaction. One round trip, one commit.
 //
+// Behind a pooler that lends connections for a transaction, a flush is one explicit
+// transaction in two round trips: see lend.go.
+//
 // Locks: rows are locked in the order of queue ids, and inside a queue in the order of
 // message ids by settlements, and never waited for by claims (SKIP LOCKED). A queue's
 // counter is changed inside the statement that changes its messages, each replica in

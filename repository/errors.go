@@ -27,17 +27,22 @@ func (r *Repository) classify(operation string, err error) error {
 	case errors.As(err, &known):
 		return err
 	case errors.As(err, &connect): // whatever the reason: nothing was sent
-		return unavailable(wrapped)
+		return away(wrapped)
 	case errors.As(err, &refused):
-		if refused.Code == diskFull {
+		switch {
+		case refused.Code == diskFull:
 			return &service.Error{Code: service.CodeStorageFull, Err: wrapped,
 				Message: "The database's disk is full. Deletes go on as far as they can; sends will when there is room again."}
-		}
-		if isConflict(refused) || isUnavailable(refused) {
+		case isReadOnly(refused):
+			r.reconnect()
+			return away(wrapped)
+		case isAway(refused):
+			return away(wrapped)
+		case isConflict(refused) || isUnavailable(refused):
 			return unavailable(wrapped)
 		}
 	case isConnectionError(err):
-		return unavailable(wrapped)
+		return away(wrapped)
 	}
 	return wrapped
 }
@@ -62,18 +67,29 @@ func isPlanGone(err error) bool {
 	return errors.As(err, &refused) && (refused.Code == "0A000" || refused.Code == "26000")
 }
 
+// isReadOnly: the server takes no changes. A failover has made it a standby, or its operator
+// or its full disk has closed it.
+func isReadOnly(refused *pgconn.PgError) bool { return refused.Code == "25006" }
+
+// isAway: the server is ending or starting, or has lost its connection to a pooler.
+func isAway(refused *pgconn.PgError) bool {
+	switch refused.Code {
+	case "57P01", "57P02", "57P03": // shutdown, crash of another backend, not ready
+		return true
+	}
+	return refused.Code[:2] == "08" // connection exception
+}
+
 // isUnavailable: the server cannot do it now.
 func isUnavailable(refused *pgconn.PgError) bool {
 	switch refused.Code {
-	case "25006", // read-only transaction: a failover has made this server a standby
-		"25P03", // idle_in_transaction_session_timeout
+	case "25P03", // idle_in_transaction_session_timeout
 		"57014": // canceled: statement_timeout
 		return true
 	}
 	switch refused.Code[:2] {
-	case "08", // connection exception
-		"53", // insufficient resources: connections, memory; a full disk has its own code
-		"57", // operator intervention: shutdown, crash of another backend, starting up
+	case "53", // insufficient resources: connections, memory; a full disk has its own code
+		"57", // operator intervention
 		"58": // system error: a disk that cannot be read or written
 		return true
 	}
@@ -91,6 +107,15 @@ func isData(refused *pgconn.PgError) bool {
 	return refused.Code[:2] == "22" || refused.Code[:2] == "23" // data exception, integrity constraint violation
 }
 
+// classifyBegin is classify for a transaction of which nothing was sent.
+func (r *Repository) classifyBegin(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && isConflict(refused) {
+		return fmt.Errorf("begin a flush: %w: %w", service.ErrConflict, err)
+	}
+	return r.classify("begin a flush", err)
+}
+
 // classifyFlush is classify for a transaction that may have been committed.
 func (r *Repository) classifyFlush(err error, lost *lostFlush) error {
 	var refused *pgconn.PgError
@@ -106,7 +131,7 @@ func (r *Repository) classifyFlush(err error, lost *lostFlush) error {
 		return lost
 	}
 	switch {
-	case refused.Code == "57P01" || refused.Code == "57P02": // terminated, perhaps in the commit
+	case isAway(refused): // terminated or, behind a pooler, lost, perhaps in the commit
 		lost.err = err
 		return lost
 	case isConflict(refused):
@@ -128,6 +153,9 @@ func isConnectionError(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
+
+// away is unavailable for as long as the database is.
+func away(err error) error { return unavailable(fmt.Errorf("%w: %w", service.ErrAway, err)) }
 
 func unavailable(err error) error {
 	return &service.Error{Code: service.CodeUnavailable, Message: "The database cannot be reached; try again in a moment.", Err: err}

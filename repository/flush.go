@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"tusq/internal/faultpoint"
@@ -35,11 +36,55 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 	if err := faultpoint.Hit("repository.flush.begin"); err != nil {
 		return r.classify("connect", err)
 	}
-	server := conn.Conn().PgConn()
-	kept := server.CustomData()
 	b := &batch{}
+	if r.way.pooled {
+		b.known = &r.known
+	}
 	queueDurability(b, work)
 	begun := len(b.statements)
+	r.queueAll(b, work, again)
+	if len(b.statements) == begun {
+		return nil // every receiver has left
+	}
+	if again {
+		b.queue(barrierSQL)
+	}
+	described, err := b.describe(ctx, conn.Conn())
+	if err != nil {
+		return r.classifyBegin(err)
+	}
+	server := conn.Conn().PgConn()
+	lost := &lostFlush{pid: server.PID(), application: r.hotName}
+	if r.way.pooled {
+		if err := lost.begin(ctx, server, r.hot.begin); err != nil {
+			return r.classifyBegin(err)
+		}
+	}
+	if err := b.run(ctx, conn.Conn(), described, executed); err != nil {
+		return r.failed(ctx, conn.Conn(), err, lost)
+	}
+	if server.CustomData()[unreplicated] != nil || needsStandby(work) && !stillNamed(ctx, conn.Conn()) {
+		_ = conn.Conn().Close(ctx) // as after every lost flush: its backend is ended
+		lost.err = errors.New("PostgreSQL gave up waiting for a standby")
+		return lost
+	}
+	return nil
+}
+
+// failed is the end of a flush that began.
+func (r *Repository) failed(ctx context.Context, conn *pgx.Conn, err error, lost *lostFlush) error {
+	if isPlanGone(err) || errors.Is(err, errUnread) {
+		_ = conn.Close(ctx)
+	}
+	if r.way.pooled {
+		r.known.forget()
+		giveBack(ctx, conn.PgConn())
+	}
+	return r.classifyFlush(err, lost)
+}
+
+// queueAll adds all work's statements.
+func (r *Repository) queueAll(b *batch, work []service.QueueWork, again bool) {
 	for i := range work {
 		if work[i].FIFO {
 			queueLockGroups(b, &work[i])
@@ -51,25 +96,6 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 	for i := range work {
 		queueWork(b, &work[i], r.laneOf(&work[i]), again)
 	}
-	if len(b.statements) == begun {
-		return nil // every receiver has left
-	}
-	if again {
-		b.queue(barrierSQL)
-	}
-	lost := &lostFlush{pid: server.PID(), application: r.hotName}
-	if err := b.run(ctx, conn.Conn(), executed); err != nil {
-		if isPlanGone(err) || errors.Is(err, errUnread) {
-			_ = conn.Conn().Close(ctx)
-		}
-		return r.classifyFlush(err, lost)
-	}
-	if kept[unreplicated] != nil || needsStandby(work) && !stillNamed(ctx, conn.Conn()) {
-		_ = conn.Conn().Close(ctx) // as after every lost flush: its backend is ended
-		lost.err = errors.New("PostgreSQL gave up waiting for a standby")
-		return lost
-	}
-	return nil
 }
 
 // laneOf is the lane of a flush's counters.
@@ -78,7 +104,8 @@ func (r *Repository) laneOf(w *service.QueueWork) int { return (r.lane + w.Lane)
 // lostFlush is an ErrOutcomeUnknown that knows which backend it was.
 type lostFlush struct {
 	pid         uint32
-	application string
+	application string // of the backend's connection; behind a pooler it may serve others now
+	began       int64  // behind a pooler, the transaction's time in microseconds; else 0
 	err         error
 }
 

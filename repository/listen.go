@@ -42,6 +42,9 @@ func (r *Repository) Notify(ctx context.Context, events []service.Event) error {
 func (r *Repository) Greet(ctx context.Context) error { return r.notify(ctx, r.id+greeting) }
 
 func (r *Repository) notify(ctx context.Context, payload string) error {
+	if r.signals == nil { // nobody listens
+		return nil
+	}
 	if err := faultpoint.Hit("repository.notify"); err != nil {
 		return r.classify("notify", err)
 	}
@@ -121,9 +124,29 @@ func decodePayload(payload string) (sender string, events []service.Event) {
 	return fields[0], events
 }
 
-// Listen hands on what other replicas notify, until ctx ends or the connection is lost.
+// untilReconnect returns a context that ends at the next reconnect.
+func (r *Repository) untilReconnect(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	leaving := r.reconnecting()
+	go func() {
+		select {
+		case <-leaving:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// Listen hands on what other replicas notify, until ctx ends or the connection is lost. Behind
+// a pooler it fails with ErrNoSignals.
 func (r *Repository) Listen(ctx context.Context, ready func(), heard func(greeting bool), receive func(service.Event)) error {
-	conn, err := pgx.ConnectConfig(ctx, r.cold.Config().ConnConfig)
+	if r.signals == nil {
+		return service.ErrNoSignals
+	}
+	ctx, cancel := r.untilReconnect(ctx)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, r.signals.Config().ConnConfig)
 	if err != nil {
 		return r.classify("listen", err)
 	}

@@ -90,12 +90,15 @@ func (r *Repository) Check(ctx context.Context, queues []service.QueueCheck) (ma
 		ids[i], fresh[i], returned[i] = q.ID, floorParam(q.From.Fresh), floorParam(q.From.Returned)
 	}
 	found := make(map[int64]service.QueueChecked, len(queues))
-	rows, _ := r.jobs.Query(ctx, checkSQL, ids, fresh, returned)
 	var id int64
 	var checked service.QueueChecked
-	_, err := pgx.ForEachRow(rows, []any{&id, &checked.Visible, &checked.UpdatedAt}, func() error {
-		found[id] = checked
-		return nil
+	err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, checkSQL, ids, fresh, returned)
+		_, err := pgx.ForEachRow(rows, []any{&id, &checked.Visible, &checked.UpdatedAt}, func() error {
+			found[id] = checked
+			return nil
+		})
+		return err
 	})
 	if err != nil {
 		return nil, r.classify("check queues", err)
@@ -132,12 +135,15 @@ func (r *Repository) Sweep(ctx context.Context, floors map[int64]service.Floor) 
 		below[0], below[1] = append(below[0], floorParam(floor.Fresh)), append(below[1], floorParam(floor.Returned))
 	}
 	found := map[int64]service.Floor{}
-	rows, _ := r.jobs.Query(ctx, sweepSQL, ids, below[0], below[1])
 	var id int64
 	var fresh, returned pgtype.Timestamptz
-	_, err := pgx.ForEachRow(rows, []any{&id, &fresh, &returned}, func() error {
-		found[id] = service.Floor{Fresh: fresh.Time, Returned: returned.Time}
-		return nil
+	err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, sweepSQL, ids, below[0], below[1])
+		_, err := pgx.ForEachRow(rows, []any{&id, &fresh, &returned}, func() error {
+			found[id] = service.Floor{Fresh: fresh.Time, Returned: returned.Time}
+			return nil
+		})
+		return err
 	})
 	if err != nil {
 		return nil, r.classify("sweep", err)

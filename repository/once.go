@@ -213,27 +213,28 @@ DELETE FROM $table t
 USING rows
 WHERE t.ctid = rows.ctid AND t.queue_id = rows.queue_id`)
 	for {
-		tag, err := r.jobs.Exec(ctx, sql, params...)
-		err = cmp.Or(err, faultpoint.Hit("repository.rows.part"))
-		deleted += tag.RowsAffected()
-		if err != nil || tag.RowsAffected() < deletePart {
+		var part int64
+		err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, sql, params...)
+			part = tag.RowsAffected()
+			return cmp.Or(err, faultpoint.Hit("repository.rows.part"))
+		})
+		if err != nil {
 			return deleted, err
+		}
+		if deleted += part; part < deletePart {
+			return deleted, nil
 		}
 	}
 }
 
-// forgetKeysOf forgets the deduplication ids of what was sent to a queue up to a moment, in
-// parts, but for messages that are there after all: their sends were still under way.
-func (r *Repository) forgetKeysOf(ctx context.Context, queueID int64, until time.Time) error {
-	last := pgtype.UUID{Valid: true}
-	for {
-		err := r.jobs.QueryRow(ctx, `
+const forgetKeysOfSQL = `
 WITH old AS MATERIALIZED (
 	SELECT ctid, queue_id, key, message_id
 	FROM once_keys
-	WHERE queue_id = $1 AND key > $2 AND seq IS NOT NULL AND expires_at <= $3::timestamptz + `+interval+`
+	WHERE queue_id = $1 AND key > $2 AND seq IS NOT NULL AND expires_at <= $3::timestamptz + ` + interval + `
 	ORDER BY key
-	LIMIT `+deletePartText+`
+	LIMIT ` + deletePartText + `
 	FOR UPDATE
 ), orphaned AS MATERIALIZED (
 	SELECT old.ctid, old.queue_id
@@ -254,7 +255,16 @@ WITH old AS MATERIALIZED (
 SELECT key
 FROM old
 ORDER BY key DESC
-LIMIT 1`, queueID, last, until).Scan(&last)
+LIMIT 1`
+
+// forgetKeysOf forgets the deduplication ids of what was sent to a queue up to a moment, in
+// parts, but for messages that are there after all: their sends were still under way.
+func (r *Repository) forgetKeysOf(ctx context.Context, queueID int64, until time.Time) error {
+	last := pgtype.UUID{Valid: true}
+	for {
+		err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+			return tx.QueryRow(ctx, forgetKeysOfSQL, queueID, last, until).Scan(&last)
+		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

@@ -22,6 +22,10 @@ var errUnread = errors.New("an answer was not understood")
 // is asked for them before.
 type batch struct {
 	statements []*statement
+	// known are the descriptions of statements that cannot be prepared, because a pooler lends
+	// a connection for each transaction. The batch is then the rest of a transaction that was
+	// begun, and commits it. nil: statements are prepared, and the batch is the transaction.
+	known *descriptions
 }
 
 // statement is one of a batch, with what reads its answer.
@@ -50,21 +54,22 @@ func (s *statement) row(read func(pgx.Row) error) {
 	}
 }
 
-// run carries out the batch. It calls executed, if that is not nil, when the commit begins: it
-// then waits for the disk, and another transaction can use the processor.
-func (b *batch) run(ctx context.Context, conn *pgx.Conn, executed func()) error {
-	descriptions, err := b.prepare(ctx, conn)
-	if err != nil {
-		return err
-	}
+// run carries out the batch as it was described. It calls executed, if that is not nil, when
+// the commit begins: it then waits for the disk, and another transaction can use the processor.
+func (b *batch) run(ctx context.Context, conn *pgx.Conn, described []*pgconn.StatementDescription, executed func()) error {
 	pipeline := conn.PgConn().StartPipeline(ctx)
 	var params pgx.ExtendedQueryBuilder
 	for i, s := range b.statements {
-		if err := params.Build(conn.TypeMap(), descriptions[i], s.args); err != nil {
+		if err := params.Build(conn.TypeMap(), described[i], s.args); err != nil {
 			_ = conn.Close(ctx) // closing the pipeline would carry out what is in it
 			return fmt.Errorf("encode parameters: %w", err)
 		}
-		pipeline.SendQueryStatement(descriptions[i], params.ParamValues, params.ParamFormats, slices.Clone(params.ResultFormats))
+		formats := slices.Clone(params.ResultFormats)
+		if b.known == nil {
+			pipeline.SendQueryStatement(described[i], params.ParamValues, params.ParamFormats, formats)
+		} else {
+			pipeline.SendQueryParams(s.sql, params.ParamValues, described[i].ParamOIDs, params.ParamFormats, formats)
+		}
 		if err := faultpoint.Hit("repository.statement.queued"); err != nil {
 			_ = conn.Close(ctx)
 			return err
@@ -73,7 +78,10 @@ func (b *batch) run(ctx context.Context, conn *pgx.Conn, executed func()) error 
 	if executed != nil || faultpoint.Planned() {
 		pipeline.SendFlushRequest()
 	}
-	err = sync(pipeline)
+	if b.known != nil {
+		pipeline.SendQueryParams("COMMIT", nil, nil, nil, nil)
+	}
+	err := askForCommit(pipeline)
 	if err == nil {
 		err = b.readAnswers(pipeline, conn.TypeMap(), executed)
 	}
@@ -86,25 +94,31 @@ func (b *batch) run(ctx context.Context, conn *pgx.Conn, executed func()) error 
 	return err
 }
 
-// sync sends all statements and has them committed. Where faults are planned the commit is
+// askForCommit sends all statements and has them committed. Where faults are planned the commit is
 // asked for by readAnswers, so that there are points between the two.
-func sync(pipeline *pgconn.Pipeline) error {
+func askForCommit(pipeline *pgconn.Pipeline) error {
 	if faultpoint.Planned() {
 		return pipeline.Flush()
 	}
 	return pipeline.Sync()
 }
 
-// prepare returns the statements as they were prepared on the connection when first used.
-func (b *batch) prepare(ctx context.Context, conn *pgx.Conn) ([]*pgconn.StatementDescription, error) {
-	descriptions := make([]*pgconn.StatementDescription, len(b.statements))
+// describe returns the statements' descriptions: as they were prepared on the connection when
+// first used there, or described on any.
+func (b *batch) describe(ctx context.Context, conn *pgx.Conn) ([]*pgconn.StatementDescription, error) {
+	described := make([]*pgconn.StatementDescription, len(b.statements))
 	for i, s := range b.statements {
 		var err error
-		if descriptions[i], err = conn.Prepare(ctx, s.sql, s.sql); err != nil {
+		if b.known == nil {
+			described[i], err = conn.Prepare(ctx, s.sql, s.sql)
+		} else {
+			described[i], err = b.known.of(ctx, conn, s.sql)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	return descriptions, nil
+	return described, nil
 }
 
 // readAnswers reads the statements' answers, and then that of the commit.
@@ -136,10 +150,32 @@ func (b *batch) readAnswers(pipeline *pgconn.Pipeline, types *pgtype.Map, execut
 			return err
 		}
 	}
+	if b.known != nil {
+		if err := readCommit(pipeline); err != nil {
+			return err
+		}
+	}
 	if _, err := pipeline.GetResults(); err != nil {
 		return err
 	}
 	return faultpoint.Hit("repository.commit.after")
+}
+
+// readCommit reads the answer to COMMIT, which is another word where PostgreSQL rolls back.
+func readCommit(pipeline *pgconn.Pipeline) error {
+	results, err := pipeline.GetResults()
+	if err != nil {
+		return err
+	}
+	reader, ok := results.(*pgconn.ResultReader)
+	if !ok {
+		return fmt.Errorf("%w: %T", errUnread, results)
+	}
+	tag, err := reader.Close()
+	if err == nil && tag.String() != "COMMIT" {
+		err = fmt.Errorf("%w: %s", errUnread, tag)
+	}
+	return err
 }
 
 func (s *statement) readAnswer(rows pgx.Rows) error {

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"tusq/service"
 )
 
@@ -90,7 +88,7 @@ func TestHotStatementsAreNotCompiled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	for name, pool := range map[string]*pgxpool.Pool{"flushes": other.hot, "jobs": other.jobs} {
+	for name, pool := range map[string]*pool{"flushes": other.hot, "jobs": other.jobs} {
 		var jit string
 		if err := pool.QueryRow(s.ctx, "SHOW jit").Scan(&jit); err != nil || jit != "off" {
 			t.Errorf("the connections of %s have jit = %q, %v", name, jit, err)

@@ -8,11 +8,12 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tusq/service"
 )
@@ -39,10 +40,13 @@ var hotPlans = map[string]string{
 	"jit": "off",
 }
 
-// Options of Open. All are required.
+// Options of Open. All but DirectURL are required.
 type Options struct {
-	URL     string // of the database, as libpq writes it
-	Replica string // a name that stays this replica's own: it chooses its counter lane
+	URL string // of the database, as libpq writes it; it may lead to a pooler
+	// DirectURL leads to the same database without a pooler. "": there is none, and where URL
+	// leads to a pooler, nothing is heard of other replicas.
+	DirectURL string
+	Replica   string // a name that stays this replica's own: it chooses its counter lane
 	// HotConnections is how many flushes of one durability may run at a time.
 	HotConnections int
 	Logger         *slog.Logger
@@ -50,15 +54,22 @@ type Options struct {
 
 // Repository is a [service.Store] on PostgreSQL.
 type Repository struct {
-	hot     *pgxpool.Pool // flushes, with fixed plans
-	jobs    *pgxpool.Pool // what reads or changes many messages outside of flushes, with fixed plans
-	cold    *pgxpool.Pool // all else
-	signals *pgxpool.Pool // notifications, whose commits need not be on disk
+	hot     *pool // flushes, with fixed plans
+	jobs    *pool // what reads or changes many messages outside of flushes, with fixed plans
+	cold    *pool // all else
+	signals *pool // notifications, whose commits need not be on disk; nil: there are none
 	lane    int
 	id      string // tells this process's notifications from others'
 	// hotName is the application_name of the flushes' connections: this process's alone.
 	hotName string
 	log     *slog.Logger
+
+	way    way
+	direct way // without a pooler; with one, where there is no other
+	known  descriptions
+
+	mu      sync.Mutex
+	leaving chan struct{} // closed by reconnect, which makes another
 }
 
 var _ service.Store = (*Repository)(nil)
@@ -66,6 +77,7 @@ var _ service.Store = (*Repository)(nil)
 const (
 	jobConnections  = 4
 	coldConnections = 8
+	connectTimeout  = 3 * time.Second // of each host: where one is dead, the next is to be tried soon
 )
 
 // Open connects to a migrated database and checks that it is fit for messages.
@@ -76,26 +88,15 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 		lane: int(hash.Sum32() % counterLanes),
 		id:   newReplicaID(),
 		log:  opts.Logger,
+
+		leaving: make(chan struct{}),
 	}
 	r.hotName = "tusq flush " + r.id
-	var err error
-	// Besides the flushes: one connection to undo claims whose commit is unknown.
-	if r.hot, err = openPool(ctx, opts.URL, opts.HotConnections*len(service.Durabilities)+1, r.hotSettings()); err != nil {
+	if err := r.findWays(ctx, opts); err != nil {
 		return nil, err
 	}
-	if r.jobs, err = openPool(ctx, opts.URL, jobConnections, hotPlans); err != nil {
-		r.hot.Close()
-		return nil, err
-	}
-	if r.cold, err = openPool(ctx, opts.URL, coldConnections, nil); err != nil {
-		r.hot.Close()
-		r.jobs.Close()
-		return nil, err
-	}
-	if r.signals, err = openPool(ctx, opts.URL, 1, map[string]string{"synchronous_commit": "off"}); err != nil {
-		r.hot.Close()
-		r.jobs.Close()
-		r.cold.Close()
+	if err := r.openPools(ctx, opts); err != nil {
+		r.Close()
 		return nil, err
 	}
 	if err := r.requireFitness(ctx); err != nil {
@@ -105,12 +106,50 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 	return r, nil
 }
 
+func (r *Repository) openPools(ctx context.Context, opts Options) (err error) {
+	// Besides the flushes: one connection to undo claims whose commit is unknown.
+	if r.hot, err = r.way.open(ctx, opts.HotConnections*len(service.Durabilities)+1, r.hotSettings()); err != nil {
+		return err
+	}
+	if r.jobs, err = r.way.open(ctx, jobConnections, hotPlans); err != nil {
+		return err
+	}
+	if r.cold, err = r.way.open(ctx, coldConnections, nil); err != nil || r.direct.pooled {
+		return err
+	}
+	r.signals, err = r.direct.open(ctx, 1, map[string]string{"synchronous_commit": "off"})
+	return err
+}
+
+// reconnect leaves a server that takes no changes: of all connections, each ends when its
+// use does, and those that follow look for a server that does take them.
+func (r *Repository) reconnect() {
+	r.mu.Lock()
+	close(r.leaving)
+	r.leaving = make(chan struct{})
+	r.mu.Unlock()
+	for _, pool := range r.pools() {
+		pool.Reset()
+	}
+}
+
+// reconnecting is closed at the next reconnect.
+func (r *Repository) reconnecting() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.leaving
+}
+
+// pools are all pools of connections that there are.
+func (r *Repository) pools() []*pool {
+	return slices.DeleteFunc([]*pool{r.hot, r.jobs, r.cold, r.signals}, func(p *pool) bool { return p == nil })
+}
+
 // Close ends all connections.
 func (r *Repository) Close() {
-	r.hot.Close()
-	r.jobs.Close()
-	r.cold.Close()
-	r.signals.Close()
+	for _, pool := range r.pools() {
+		pool.Close()
+	}
 }
 
 // hotSettings are the parameters of the flushes' connections. A lock that is held for
@@ -120,39 +159,6 @@ func (r *Repository) hotSettings() map[string]string {
 	settings["application_name"] = r.hotName
 	settings["lock_timeout"] = "3s"
 	return settings
-}
-
-// sessionSettings are the parameters of all connections. A replica that vanishes keeps
-// its row locks until PostgreSQL notices: by TCP in the middle of a statement, by the
-// timeout in the middle of a transaction.
-var sessionSettings = map[string]string{
-	"application_name":                    "tusq",
-	"timezone":                            "UTC",
-	"idle_in_transaction_session_timeout": "10s",
-	"tcp_keepalives_idle":                 "10",
-	"tcp_keepalives_interval":             "5",
-	"tcp_keepalives_count":                "3",
-	"tcp_user_timeout":                    "20s",
-}
-
-func openPool(ctx context.Context, url string, size int, settings map[string]string) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, errors.New("the database URL cannot be parsed") // its text may hold a password
-	}
-	config.MaxConns = int32(size)
-	config.MaxConnIdleTime = time.Minute
-	config.PingTimeout = time.Second
-	config.ConnConfig.ConnectTimeout = 5 * time.Second
-	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings)
-	maps.Copy(config.ConnConfig.RuntimeParams, settings)
-	config.ConnConfig.OnNotice = noteUnreplicated
-	config.AfterConnect = registerArrays
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("prepare connections: %w", err)
-	}
-	return pool, nil
 }
 
 // connect opens one connection of a tool, beside the service's.
@@ -191,12 +197,13 @@ func (r *Repository) requireFitness(ctx context.Context) error {
 
 // Ping tells whether the database can be written to.
 func (r *Repository) Ping(ctx context.Context) error {
-	var standby bool
-	if err := r.cold.QueryRow(ctx, `SELECT pg_is_in_recovery()`).Scan(&standby); err != nil {
+	var readOnly bool
+	if err := r.cold.QueryRow(ctx, `SELECT current_setting('transaction_read_only')::bool`).Scan(&readOnly); err != nil {
 		return r.classify("ping", err)
 	}
-	if standby {
-		return service.Errorf(service.CodeUnavailable, "The database is a standby and cannot be written to.")
+	if readOnly { // as it always is on a standby
+		r.reconnect()
+		return service.Errorf(service.CodeUnavailable, "The database takes no changes: it is a standby, or read-only.")
 	}
 	return nil
 }

@@ -92,15 +92,17 @@ func revoke(ctx context.Context, tx pgx.Tx, w service.QueueWork, claim *service.
 	return nil
 }
 
-// endBackend ends the backend of a lost flush, where it still runs, and waits for its end.
+// endBackend ends the backend of a lost flush, where it still runs, and waits for its end. Behind
+// a pooler it is the flush's backend for as long as it is in the flush's transaction.
 func (r *Repository) endBackend(ctx context.Context, lost *lostFlush) error {
 	for {
 		var running int // counted: EXISTS would not call the function
 		err := r.cold.QueryRow(ctx, `
 SELECT count(pg_terminate_backend(pid))
 FROM pg_stat_activity
-WHERE pid = $1 AND usename = current_user AND datname = current_database() AND application_name = $2`,
-			lost.pid, lost.application).Scan(&running)
+WHERE pid = $1 AND usename = current_user AND datname = current_database()
+	AND CASE WHEN $3::bigint = 0 THEN application_name = $2 ELSE (extract(epoch FROM xact_start) * 1000000)::bigint = $3 END`,
+			lost.pid, lost.application, lost.began).Scan(&running)
 		if err != nil {
 			return r.classify("end a lost flush", err)
 		}

@@ -193,14 +193,7 @@ func (index settlementIndex) readExtended(rows pgx.Rows) error {
 	return err
 }
 
-// Leases returns the leases that messages have now, 0 where there is none. Messages that
-// are gone are left out.
-func (r *Repository) Leases(ctx context.Context, queueID int64, ids []service.MessageID) (map[service.MessageID]int64, error) {
-	params := make(uuidArray, len(ids))
-	for i, id := range ids {
-		params[i] = id
-	}
-	rows, _ := r.hot.Query(ctx, `
+const leasesSQL = `
 SELECT s.id, m.lease
 FROM unnest($2::uuid[]) AS s (id)
 CROSS JOIN LATERAL (
@@ -209,13 +202,25 @@ CROSS JOIN LATERAL (
 	WHERE queue_id = $1 AND id BETWEEN s.id AND s.id
 	ORDER BY id
 	LIMIT 1
-) AS m`, queueID, params)
+) AS m`
+
+// Leases returns the leases that messages have now, 0 where there is none. Messages that
+// are gone are left out.
+func (r *Repository) Leases(ctx context.Context, queueID int64, ids []service.MessageID) (map[service.MessageID]int64, error) {
+	params := make(uuidArray, len(ids))
+	for i, id := range ids {
+		params[i] = id
+	}
 	leases := make(map[service.MessageID]int64, len(ids))
 	var id pgtype.UUID
 	var lease int64
-	_, err := pgx.ForEachRow(rows, []any{&id, &lease}, func() error {
-		leases[id.Bytes] = lease
-		return nil
+	err := pgx.BeginFunc(ctx, r.hot, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, leasesSQL, queueID, params)
+		_, err := pgx.ForEachRow(rows, []any{&id, &lease}, func() error {
+			leases[id.Bytes] = lease
+			return nil
+		})
+		return err
 	})
 	if err != nil {
 		return nil, r.classify("find messages", err)

@@ -17,8 +17,10 @@ const (
 // queueCache holds what calls on messages need to know of their queue. It may be
 // out of date for cacheAge at most: the statements themselves refuse deleted queues.
 type queueCache struct {
-	store  QueueStore
-	flight singleflight.Group
+	store QueueStore
+	// outlast repeats a read while the database is away, as flushes do.
+	outlast func(ctx context.Context, read func() error) error
+	flight  singleflight.Group
 
 	mu      sync.RWMutex
 	entries map[queueKey]cacheEntry
@@ -33,8 +35,8 @@ type cacheEntry struct {
 	until time.Time
 }
 
-func newQueueCache(store QueueStore) *queueCache {
-	return &queueCache{store: store, entries: map[queueKey]cacheEntry{}, names: map[int64]queueKey{}}
+func newQueueCache(store QueueStore, outlast func(context.Context, func() error) error) *queueCache {
+	return &queueCache{store: store, outlast: outlast, entries: map[queueKey]cacheEntry{}, names: map[int64]queueKey{}}
 }
 
 // get returns a queue, which must not be changed.
@@ -61,7 +63,11 @@ func (c *queueCache) get(ctx context.Context, account, name string) (*Queue, err
 func (c *queueCache) load(ctx context.Context, key queueKey, epoch int) (*Queue, error) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	queue, err := c.store.GetQueue(ctx, key.account, key.name)
+	var queue Queue
+	err := c.outlast(ctx, func() (err error) {
+		queue, err = c.store.GetQueue(ctx, key.account, key.name)
+		return err
+	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {

@@ -13,11 +13,12 @@ import (
 const flushAttempts = 3 // of a flush that met a conflict or lost its connection
 
 // flush carries out ops in one transaction of one durability, again where that is safe and may
-// help. It calls next when nothing is left but the commit, if that is slow.
+// help: it outlasts a short outage of the database. It calls next when nothing is left but to
+// wait for the commit, if that is slow.
 func (s *Service) flush(ctx context.Context, f *flusher, loop int, ops []*op, next func()) error {
 	do, id, again := seededFlush(s.store.Flush), rand.Int64(), false
 	began := time.Now() // of the first attempt: it may be the one that was committed
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; ; {
 		work := plan(ops, f.firstLane+loop, id)
 		var handoffs []handoff
 		if !again { // of what may be stored already, somebody may have been told
@@ -35,32 +36,37 @@ func (s *Service) flush(ctx context.Context, f *flusher, loop int, ops []*op, ne
 		if err == nil {
 			timing.end()
 			faultpoint.Pass("service.flush.committed")
+			s.outage.over()
 			s.fanOut(work, ops, began)
 			s.parking.complete(handoffs)
 			return nil
 		}
 		s.parking.undo(handoffs)
-		unknown := errors.Is(err, ErrOutcomeUnknown)
-		if unknown {
+		if errors.Is(err, ErrOutcomeUnknown) {
 			do, again = seededReflush(s.store, ops), true
 			for _, o := range ops {
 				o.lost = true
 			}
 			faultpoint.Pass("service.flush.unknown")
-			if revokeErr := s.revoke(ctx, work, err); revokeErr != nil {
+			if revokeErr := s.revokeOutlasting(ctx, work, err); revokeErr != nil {
 				s.revocations.add(work, err)
-				err, unknown = revokeErr, false
+				s.distrustFloors(work)
+				return revokeErr
 			}
 		}
 		faultpoint.Pass("service.flush.revoked")
+		if s.outage.wait(ctx, s.draining, err) { // nothing was locked
+			continue
+		}
 		s.distrustFloors(work)
+		attempt++
 		if errors.Is(err, ErrNoStandby) {
 			if ops = s.refuseSends(ops, err, again); len(ops) == 0 {
 				return nil
 			}
 			continue
 		}
-		if attempt == flushAttempts || !unknown && !errors.Is(err, ErrConflict) {
+		if attempt > flushAttempts || !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}

@@ -19,20 +19,24 @@ import (
 // TestKilledBackends ends PostgreSQL's backends under load, again and again. Every
 // acknowledged message is received, none twice, and the counts are exact at the end.
 func TestKilledBackends(t *testing.T) {
-	t.Run("standard", func(t *testing.T) { testKilledBackends(t, "orders", false) })
-	t.Run("standard with keys", func(t *testing.T) { testKilledBackends(t, "orders", true) })
-	t.Run("FIFO", func(t *testing.T) { testKilledBackends(t, "orders.fifo", true) })
+	straight := func(_ *testing.T, url string) string { return url }
+	t.Run("standard", func(t *testing.T) { testKilledBackends(t, "orders", false, straight) })
+	t.Run("standard with keys", func(t *testing.T) { testKilledBackends(t, "orders", true, straight) })
+	t.Run("FIFO", func(t *testing.T) { testKilledBackends(t, "orders.fifo", true, straight) })
+	pooled := func(t *testing.T, url string) string { return pgtest.Pooled(t, url) }
+	t.Run("pooler", func(t *testing.T) { testKilledBackends(t, "orders", true, pooled) })
+	t.Run("FIFO by way of a pooler", func(t *testing.T) { testKilledBackends(t, "orders.fifo", true, pooled) })
 }
 
-// testKilledBackends does so on one kind of queue. Sends with keys are repeated until
-// their outcome is known.
-func testKilledBackends(t *testing.T, queue string, keys bool) {
+// testKilledBackends does so on one kind of queue, by one way to the database. Sends with keys
+// are repeated until their outcome is known.
+func testKilledBackends(t *testing.T, queue string, keys bool, by func(*testing.T, string) string) {
 	t.Parallel()
 	url := pgtest.New(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	w := &world{t: t, ctx: ctx, queue: queue}
-	w.Service, w.other = testservice.On(t, url, service.Options{}), testservice.On(t, url, service.Options{})
+	w.Service, w.other = testservice.On(t, by(t, url), service.Options{}), testservice.On(t, by(t, url), service.Options{})
 	w.create(w.queue, service.QueueChange{})
 
 	killing, stopKilling := context.WithCancel(ctx)

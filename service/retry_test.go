@@ -27,6 +27,7 @@ type faulty struct {
 
 	hold     <-chan struct{} // until it is closed, flushes that settle wait; nil: they do not
 	away     atomic.Int32    // revocations that fail from now on
+	failure  error           // what they fail with; nil: with nothing that tells when to try again
 	flushes  atomic.Int32    // so far
 	claims   atomic.Int32    // claim statements so far
 	handoffs atomic.Int32    // messages that were to be stored already claimed
@@ -42,6 +43,9 @@ func (f *faulty) Reflush(ctx context.Context, work []service.QueueWork, executed
 
 func (f *faulty) Revoke(ctx context.Context, work []service.QueueWork, flushErr error) error {
 	if f.away.Add(-1) >= 0 {
+		if f.failure != nil {
+			return f.failure
+		}
 		return fmt.Errorf("injected: the database is away")
 	}
 	return f.Repository.Revoke(ctx, work, flushErr)
@@ -82,6 +86,7 @@ func TestFlushesWithAnUnknownOutcome(t *testing.T) {
 		{commits: true, err: service.ErrOutcomeUnknown},
 		{commits: false, err: service.ErrOutcomeUnknown},
 		{commits: false, err: service.ErrConflict},
+		{commits: false, err: service.ErrAway},
 	} {
 		for faults := range int32(3) {
 			for _, queue := range []string{"orders", "orders.fifo"} {
@@ -92,6 +97,18 @@ func TestFlushesWithAnUnknownOutcome(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestFailoverIsOutlasted loses commits whose flushes can be revoked only when the database is
+// back, and has it away a while longer. Callers wait, and everything has happened once.
+func TestFailoverIsOutlasted(t *testing.T) {
+	for _, queue := range []string{"orders", "orders.fifo"} {
+		w := setupFaulty(t, queue, &faulty{commits: true, err: service.ErrOutcomeUnknown, failure: service.ErrAway})
+		w.testLifeCycle(func() {
+			w.store.faults.Store(1)
+			w.store.away.Store(3)
+		})
 	}
 }
 

@@ -20,6 +20,11 @@ func (s *Service) revoke(ctx context.Context, work []QueueWork, flushErr error) 
 	return s.store.Revoke(ctx, work, flushErr)
 }
 
+// revokeOutlasting is revoke, again while an outage is young.
+func (s *Service) revokeOutlasting(ctx context.Context, work []QueueWork, flushErr error) error {
+	return s.outlast(ctx, func() error { return s.revoke(ctx, work, flushErr) })
+}
+
 // revocations are flushes that could not be revoked: the database was away. What they may
 // have claimed belongs to nobody until they are.
 type revocations struct {

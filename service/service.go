@@ -3,6 +3,7 @@ package service
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -61,6 +62,7 @@ type Service struct {
 	hub      *wake.Hub
 	parking  *parking
 	floors   floors
+	outage   outage
 
 	revocations *revocations
 	health      atomic.Pointer[Health] // nil: it has not been looked at
@@ -92,7 +94,6 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		log:      opts.Logger,
 		made:     time.Now(),
 		receipts: newSealer(key),
-		queues:   newQueueCache(store),
 		calls:    openCalls{keys: map[openCall]bool{}},
 		inFlight: inFlightCounts{queues: map[int64]*inFlightCount{}},
 		hub:      wake.NewHub(),
@@ -108,6 +109,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
 	}
+	s.queues = newQueueCache(store, s.outlast)
 	s.flushers = s.newFlushers(opts.NoCoalesce)
 	return s, nil
 }
@@ -182,12 +184,12 @@ func (s *Service) Ready(ctx context.Context) error {
 	return s.store.Ping(ctx)
 }
 
-// runListener wakes local waiters for what other replicas notify.
+// runListener wakes local waiters for what other replicas notify, if that can be heard.
 func (s *Service) runListener(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := s.store.Listen(ctx, func() { s.resync(ctx) }, s.hear, s.receiveEvent)
 		s.hearing.Store(false)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, ErrNoSignals) {
 			break
 		}
 		s.log.Warn("listening for other replicas was interrupted; polling meanwhile", "err", err)

@@ -138,6 +138,7 @@ type Signals interface {
 	Greet(ctx context.Context) error
 	// Listen hands on what others notify until ctx ends or the connection is lost. It calls
 	// ready once it listens, and heard for whatever another replica says, a greeting or not.
+	// It fails with ErrNoSignals where nothing is ever heard.
 	Listen(ctx context.Context, ready func(), heard func(greeting bool), receive func(Event)) error
 }
 
@@ -150,12 +151,19 @@ type Event struct {
 	Since   time.Time     // when the transaction that made them visible began, by this replica's clock
 }
 
+// ErrNoSignals means that no way to the database carries notifications. Receivers are woken by their
+// replica and by the periodic check alone.
+var ErrNoSignals = errors.New("notifications cannot be heard")
+
 // Kinds of errors of Flush.
 var (
 	// ErrOutcomeUnknown: the connection was lost around the commit.
 	ErrOutcomeUnknown = errors.New("it is not known whether the transaction was committed")
 	// ErrConflict: the transaction was rolled back for others' sake and may be repeated.
 	ErrConflict = errors.New("the transaction conflicted with another")
+	// ErrAway: the database cannot be reached, or takes no changes. Nothing was done, and it may
+	// be repeated when the database is back or a standby has taken its place. Reads end with it too.
+	ErrAway = errors.New("the database is away")
 	// ErrData: the data of at least one item was refused; the others may succeed apart.
 	ErrData = errors.New("the database refused an item")
 	// ErrFull: the database has no room for the transaction. What needs little may succeed apart.

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what the tests run besides PostgreSQL, where it is missing: curl for the README's commands, and haproxy for the
-# test of several replicas, with the very configuration that docker-compose.yml mounts. Silent when all is there.
+# Installs what the tests run besides PostgreSQL, where it is missing: curl for the README's commands, haproxy for the
+# test of several replicas, with the very configuration that docker-compose.yml mounts, and pgbouncer, through which the
+# life cycles are tested. Silent when all is there.
 set -eu
 
 say() { echo "install-tools: $*" >&2; }
@@ -12,12 +13,14 @@ as_root() {
 
 missing=""
 has curl || missing="$missing curl"
-# Debian keeps haproxy in a directory that is not in every user's PATH.
-has haproxy || [ -x /usr/sbin/haproxy ] || missing="$missing haproxy"
+# Debian keeps servers in a directory that is not in every user's PATH.
+for server in haproxy pgbouncer; do
+	has $server || [ -x /usr/sbin/$server ] || missing="$missing $server"
+done
 [ -n "$missing" ] || exit 0
 
 apt_install() {
-	# The runlevel keeps Debian from starting haproxy as a service.
+	# The runlevel keeps Debian from starting servers as services.
 	as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends $missing
 }
 
@@ -28,10 +31,12 @@ if has apt-get; then
 		as_root apt-get update -q
 		apt_install
 	}
-	case "$missing" in *haproxy*)
-		if has systemctl; then as_root systemctl disable --now haproxy >/dev/null 2>&1 || true; fi
-		;;
-	esac
+	for server in haproxy pgbouncer; do
+		case "$missing" in *$server*)
+			if has systemctl; then as_root systemctl disable --now $server >/dev/null 2>&1 || true; fi
+			;;
+		esac
+	done
 elif has dnf; then
 	say "installing$missing: dnf install"
 	as_root dnf install -y -q $missing

@@ -12,8 +12,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"tusq/internal/process"
 	"tusq/bench/report"
+	"tusq/internal/process"
 )
 
 const (

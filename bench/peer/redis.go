@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
-	"tusq/internal/process"
 	"tusq/bench/report"
+	"tusq/internal/process"
 )
 
 const (

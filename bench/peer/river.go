@@ -15,8 +15,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 
-	"tusq/internal/process"
 	"tusq/bench/report"
+	"tusq/internal/process"
 )
 
 // riverConnections leaves some of PostgreSQL's 100 to itself.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ const (
 // databaseFlags say where the database is.
 type databaseFlags struct {
 	DatabaseURL string `help:"PostgreSQL to use, 14 or newer. Absent: a private one, started and stopped with tusq." env:"TUSQ_DATABASE_URL" placeholder:"URL"`
+	DirectURL   string `name:"database-direct-url" help:"The same PostgreSQL without the pooler, if --database-url leads to one: to hear of other replicas, and to migrate." env:"TUSQ_DATABASE_DIRECT_URL" placeholder:"URL"`
 	DataDir     string `help:"Directory of the private PostgreSQL." env:"TUSQ_DATA_DIR" default:"./data" type:"path"`
 	PostgresBin string `help:"Directory of the private PostgreSQL's programs. Absent: PATH, then the usual places." env:"TUSQ_POSTGRES_BIN" placeholder:"DIR" type:"path"`
 }
@@ -32,6 +34,7 @@ type databaseFlags struct {
 // database is the one to use: a given one, or a private one that this process runs.
 type database struct {
 	url      string
+	direct   string // without a pooler; "": as given by url
 	options  embeddedpg.Options
 	embedded *embeddedpg.Server // nil: a given one
 	log      *slog.Logger
@@ -43,7 +46,13 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (*database, e
 		if _, err := pgx.ParseConfig(f.DatabaseURL); err != nil { // which hides the password
 			return nil, fmt.Errorf("--database-url: %w", err)
 		}
-		return &database{url: f.DatabaseURL, log: log}, nil
+		if _, err := pgx.ParseConfig(f.DirectURL); err != nil {
+			return nil, fmt.Errorf("--database-direct-url: %w", err)
+		}
+		return &database{url: f.DatabaseURL, direct: f.DirectURL, log: log}, nil
+	}
+	if f.DirectURL != "" {
+		return nil, errors.New("--database-direct-url is for a --database-url that leads to a pooler")
 	}
 	d := &database{log: log, options: embeddedpg.Options{DataDir: f.DataDir, BinDir: f.PostgresBin, Logger: log}}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -141,7 +150,7 @@ func (d *database) migrate(ctx context.Context) (applied int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	for {
-		applied, err = migrations.Up(ctx, d.url)
+		applied, err = migrations.Up(ctx, cmp.Or(d.direct, d.url))
 		if err == nil || !errors.Is(err, migrations.ErrUnreachable) || time.Now().After(patience) {
 			return applied, err
 		}

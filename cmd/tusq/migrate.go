@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -46,7 +47,7 @@ func (c *migrateStatusCmd) Run(ctx context.Context, g *Globals) error {
 		return err
 	}
 	defer db.close()
-	status, err := migrations.ReadStatus(ctx, db.url)
+	status, err := migrations.ReadStatus(ctx, cmp.Or(db.direct, db.url))
 	if err != nil {
 		return err
 	}

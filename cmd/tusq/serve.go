@@ -105,7 +105,7 @@ func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := repository.Open(ctx, c.storeOptions(db.url, log))
+	store, err := repository.Open(ctx, c.storeOptions(db, log))
 	if err != nil {
 		return err
 	}
@@ -205,12 +205,12 @@ func shownHealth(svc *service.Service) (shown telemetry.Database, known bool) {
 	return shown, known
 }
 
-func (c *serveCmd) storeOptions(url string, log *slog.Logger) repository.Options {
+func (c *serveCmd) storeOptions(db *database, log *slog.Logger) repository.Options {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown" // the name only spreads replicas over lanes
 	}
-	opts := repository.Options{URL: url, Replica: host + " " + c.Listen, HotConnections: mergedFlushes, Logger: log}
+	opts := repository.Options{URL: db.url, DirectURL: db.direct, Replica: host + " " + c.Listen, HotConnections: mergedFlushes, Logger: log}
 	if c.NoCoalesce {
 		opts.HotConnections = aloneFlushes
 	}

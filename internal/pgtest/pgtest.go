@@ -68,7 +68,7 @@ func prepare() (stop func() error, err error) {
 		return nil, errors.Join(err, stop())
 	}
 	stopServer := stop
-	return func() error { return errors.Join(drop(template), stopServer()) }, nil
+	return func() error { return errors.Join(stopPooler(), drop(template), stopServer()) }, nil
 }
 
 // startCluster starts the server of the test binary.

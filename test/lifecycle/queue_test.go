@@ -128,12 +128,12 @@ func TestReceiveWaits(t *testing.T) {
 			err      error
 		}
 		got := make(chan answer, 1)
-		before := b.Service.Waiting()
+		before := b.Waiting()
 		go func() {
 			messages, err := b.Receive(queue, service.ReceiveMessages{Max: 10, Wait: new(20 * time.Second)})
 			got <- answer{messages, err}
 		}()
-		for b.Service.Waiting() == before && len(got) == 0 { // no signal tells that it sleeps
+		for b.Waiting() == before && len(got) == 0 { // no signal tells that it sleeps
 		}
 		b.send(queue, bodies("job")...)
 		a := <-got

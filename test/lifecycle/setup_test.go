@@ -29,6 +29,11 @@ func onEach(t *testing.T, test func(b *bench)) {
 	for _, s := range world.Surfaces {
 		t.Run(s.Name(), func(t *testing.T) { test(&bench{s, world, t}) })
 	}
+	t.Run("pooler", func(t *testing.T) {
+		for _, s := range world.pooled(t) {
+			t.Run(s.Name(), func(t *testing.T) { test(&bench{s, world, t}) })
+		}
+	})
 }
 
 // queue makes a queue and returns its name, which begins with kind.

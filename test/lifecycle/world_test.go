@@ -23,9 +23,10 @@ type world struct {
 	Database string // its URL
 	Surfaces []surface
 
-	t     testing.TB
-	clock *pgx.Conn
-	now   time.Time
+	t      testing.TB
+	others []*service.Service // by way of a pooler
+	clock  *pgx.Conn
+	now    time.Time
 }
 
 // freezeSQL lets tusq_now read a table that only Travel writes.
@@ -68,6 +69,33 @@ func surfaces(t testing.TB, svc *service.Service, server *httptest.Server) []sur
 		sqs{queryProtocol{w}, "SQS Query", server.URL},
 	}
 }
+
+// pooled are services by way of a pooler, with a direct URL to hear of other replicas and
+// without. Their dialects are the same, so one surface will do.
+func (w *world) pooled(t testing.TB) []surface {
+	database, ctx := pgtest.Pooled(t, w.Database), context.Background()
+	alone := testservice.On(t, database, service.Options{})
+	both := testservice.OnBoth(t, database, w.Database, service.Options{})
+	w.others = []*service.Service{alone, both}
+	return []surface{named{core{ctx, alone}, "polling"}, named{core{ctx, both}, "direct URL"}}
+}
+
+// Waiting returns how many receives sleep at this moment.
+func (w *world) Waiting() int64 {
+	waiting := w.Service.Waiting()
+	for _, other := range w.others {
+		waiting += other.Waiting()
+	}
+	return waiting
+}
+
+// named is a surface by another name.
+type named struct {
+	surface
+	name string
+}
+
+func (n named) Name() string { return n.name }
 
 // Now is the time that the database shows.
 func (w *world) Now() time.Time { return w.now }

@@ -35,12 +35,19 @@ func New(t testing.TB) *service.Service {
 // On returns a running service, one of any number, on a migrated database.
 func On(t testing.TB, databaseURL string, opts service.Options) *service.Service {
 	t.Helper()
+	return OnBoth(t, databaseURL, "", opts)
+}
+
+// OnBoth is On for a database that is reached by way of a pooler and, if directURL is not
+// empty, directly too.
+func OnBoth(t testing.TB, databaseURL, directURL string, opts service.Options) *service.Service {
+	t.Helper()
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	store, err := repository.Open(ctx, repository.Options{
-		URL: databaseURL, Replica: fmt.Sprint(t.Name(), replicas.Add(1)), HotConnections: 16, Logger: opts.Logger,
+		URL: databaseURL, DirectURL: directURL, Replica: fmt.Sprint(t.Name(), replicas.Add(1)), HotConnections: 16, Logger: opts.Logger,
 	})
 	if err != nil {
 		cancel()
