@@ -30,10 +30,11 @@ var revealing = map[string][]string{
 	"release-for-ever":     {"reset clients", "lost answers"},
 }
 
-// slow are the bugs that only a slow disk shows: their replicas wait before each commit.
-var slow = []string{"handoff-before-commit", "floor-never-lowered"}
-
-const slowCommit = "repository.commit.before=pause:60ms@*"
+// slow are the bugs that only slow transactions show: the fault points of their replicas.
+var slow = map[string]string{
+	"handoff-before-commit": "repository.commit.before=pause:60ms@*",
+	"floor-never-lowered":   "repository.redrive.moved=pause:300ms@*",
+}
 
 // finding is what a round with a bug showed.
 type finding struct {
@@ -76,15 +77,12 @@ func (s *service) bite(ctx context.Context, number int, bug catalogue.Bug, lengt
 	f := finding{bug: bug, faults: revealing[bug.Name], checkers: map[string]int{}}
 	if bug.Name == "none" {
 		f.faults = []string{"kill postgres", "queue for a lock", "cut connections", "reset connections", "kill backend", "reset clients"}
-	} else if err := os.Setenv("TUSQ_BUG", bug.Name); err != nil {
-		return f, err
+		bug.Name = ""
 	}
-	defer os.Unsetenv("TUSQ_BUG")
-	if slices.Contains(slow, bug.Name) {
-		if err := os.Setenv("TUSQ_FAULT", slowCommit); err != nil {
+	for name, value := range map[string]string{"TUSQ_BUG": bug.Name, "TUSQ_FAULT": slow[bug.Name]} {
+		if err := os.Setenv(name, value); err != nil {
 			return f, err
 		}
-		defer os.Unsetenv("TUSQ_FAULT")
 	}
 	for _, r := range s.cluster.Replicas {
 		r.Kill()
@@ -99,6 +97,10 @@ func (s *service) bite(ctx context.Context, number int, bug catalogue.Bug, lengt
 	if err != nil {
 		return f, err
 	}
+	if len(forged) > 0 { // that is enough
+		f.first, f.checkers["forger"] = "forger", len(forged)
+		return f, nil
+	}
 	if len(f.faults) > 0 {
 		length *= 2
 	}
@@ -107,7 +109,6 @@ func (s *service) bite(ctx context.Context, number int, bug catalogue.Bug, lengt
 		return f, err
 	}
 	f.failure = err
-	f.checkers["forger"] = len(forged)
 	if r.report == nil { // it could not be drained
 		r.report = check.Run(r.events, check.Options{DeadLetters: deadLetters(r.options.Queues), Slack: 50 * time.Millisecond})
 		f.checkers["C9"]++
@@ -138,11 +139,6 @@ func (m *mischief) repeat(ctx context.Context, names []string) error {
 
 // look finds the first violation.
 func (f *finding) look(r *round) {
-	if f.checkers["forger"] > 0 {
-		f.first, f.after = "forger", 0
-		return
-	}
-	delete(f.checkers, "forger")
 	for checker, n := range r.report.Found {
 		f.checkers[checker] += n
 	}
@@ -188,8 +184,8 @@ func (f finding) String() string {
 		first, after = f.first, fmt.Sprintf("%.1f s", f.after.Seconds())
 	}
 	faults := slices.Clone(f.faults)
-	if slices.Contains(slow, f.bug.Name) {
-		faults = append(faults, "slow commits")
+	if plan := slow[f.bug.Name]; plan != "" {
+		faults = append(faults, "`"+plan+"`")
 	}
 	line := fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |", f.bug.Name, f.bug.What, strings.Join(faults, ", "), first, after, strings.Join(all, ", "))
 	if f.failure != nil {
