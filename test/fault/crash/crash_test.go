@@ -73,6 +73,7 @@ var elsewhere = []string{"migrations.statement", "migrations.committed", "reposi
 
 // TestEveryPointOfEveryOperation crashes, pauses and fails at all of them.
 func TestEveryPointOfEveryOperation(t *testing.T) {
+	t.Parallel()
 	began := time.Now()
 	count := &tally{crashed: map[string]int{}, kinds: map[string]int{}}
 	t.Run("of", func(t *testing.T) {
