@@ -11,20 +11,20 @@ import (
 
 // TestErrorsOfTheServer says of each kind of refusal what callers are told, and what a flush does about it.
 func TestErrorsOfTheServer(t *testing.T) {
-	var r Repository
+	r := Repository{leaving: make(chan struct{})}
 	for _, test := range []struct {
 		state string
 		code  service.Code
 		flush error // nil: it fails for all that was in it
 	}{
-		{"53100", service.CodeStorageFull, service.ErrFull},     // disk_full
-		{"58030", service.CodeUnavailable, nil},                 // io_error
-		{"53200", service.CodeUnavailable, nil},                 // out_of_memory
-		{"53300", service.CodeUnavailable, nil},                 // too_many_connections
-		{"25006", service.CodeUnavailable, nil},                 // read_only_sql_transaction
-		{"57P03", service.CodeUnavailable, nil},                 // cannot_connect_now
-		{"40P01", service.CodeUnavailable, service.ErrConflict}, // deadlock_detected
-		{"22021", service.CodeInternal, service.ErrData},        // character_not_in_repertoire
+		{"53100", service.CodeStorageFull, service.ErrFull},           // disk_full
+		{"58030", service.CodeUnavailable, nil},                       // io_error
+		{"53200", service.CodeUnavailable, nil},                       // out_of_memory
+		{"53300", service.CodeUnavailable, nil},                       // too_many_connections
+		{"25006", service.CodeUnavailable, nil},                       // read_only_sql_transaction
+		{"57P03", service.CodeUnavailable, service.ErrOutcomeUnknown}, // cannot_connect_now
+		{"40P01", service.CodeUnavailable, service.ErrConflict},       // deadlock_detected
+		{"22021", service.CodeInternal, service.ErrData},              // character_not_in_repertoire
 		{"57P01", service.CodeUnavailable, service.ErrOutcomeUnknown},
 		{"57P02", service.CodeUnavailable, service.ErrOutcomeUnknown}, // crash_shutdown
 		{"XX001", service.CodeInternal, nil},                          // data_corrupted

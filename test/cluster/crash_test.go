@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tusq/client"
+	"tusq/internal/embeddedpg"
 )
 
 // dataDir is a directory for an embedded PostgreSQL, which may run as another user.
@@ -161,8 +162,9 @@ func receiveAll(t *testing.T, c *client.Client, got map[string]int) {
 	}
 }
 
-// TestDatabaseDown freezes and kills PostgreSQL under a running server: calls get 503
-// with Retry-After in each dialect, readiness fails, and all heals by itself.
+// TestDatabaseDown freezes and kills PostgreSQL under a running server. A short outage is
+// outlasted; in a longer one calls get 503 with Retry-After in each dialect and readiness
+// fails. All heals by itself.
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
@@ -180,32 +182,45 @@ func TestDatabaseDown(t *testing.T) {
 		}
 		waiting <- err
 	}()
-	kill(t, postmaster(t, dir), syscall.SIGKILL)
-	sawUnavailable := false
-	eventually(t, 30*time.Second, "calls are served again", func() bool {
+	first := postmaster(t, dir)
+	kill(t, first, syscall.SIGSTOP) // it starts no process for those that are killed now
+	running, err := embeddedpg.ProcessesIn(filepath.Join(dir, "postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range running {
+		if pid != first {
+			kill(t, pid, syscall.SIGKILL)
+		}
+	}
+	refused := map[string]bool{}
+	ask := func() (served bool) {
+		served = true
 		for dialect, ask := range map[string]func(string) *http.Response{"REST": askREST, "SQS": askSQS} {
 			response := ask(r.url())
-			if response == nil {
+			switch {
+			case response == nil:
 				t.Errorf("%s: no answer", dialect)
-				continue
-			}
-			switch response.StatusCode {
-			case http.StatusOK:
-			case http.StatusServiceUnavailable:
-				sawUnavailable = true
+			case response.StatusCode == http.StatusServiceUnavailable:
+				served, refused[dialect] = false, true
 				if response.Header.Get("Retry-After") == "" {
 					t.Errorf("%s: a 503 without Retry-After", dialect)
 				}
-				return false
-			default:
+			case response.StatusCode != http.StatusOK:
 				t.Errorf("%s: %s while the database is down", dialect, response.Status)
 			}
 		}
-		return true
-	})
-	if !sawUnavailable {
-		t.Error("no call noticed that the database was down")
+		return served
 	}
+	eventually(t, time.Minute, "calls in both dialects are refused", func() bool {
+		ask()
+		return len(refused) == 2
+	})
+	if status(r.url()+"/readyz") == http.StatusOK {
+		t.Error("the replica is ready while the database is down")
+	}
+	kill(t, first, syscall.SIGKILL)
+	eventually(t, 30*time.Second, "calls are served again", ask)
 	if _, err := c.Send(t.Context(), "demo", client.SendMessage{Body: "after"}); err != nil {
 		t.Error(err)
 	}
