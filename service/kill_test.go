@@ -41,7 +41,7 @@ func testKilledBackends(t *testing.T, queue string, keys bool, by func(*testing.
 
 	killing, stopKilling := context.WithCancel(ctx)
 	killed := make(chan int, 1)
-	go func() { killed <- killBackends(killing, t, url) }()
+	go func() { killed <- w.killBackends(killing, url) }()
 	sends := w.sendUntil(time.Now().Add(3*time.Second), keys)
 	received := w.receiveWhile(sends)
 	stopKilling()
@@ -72,29 +72,35 @@ func testKilledBackends(t *testing.T, queue string, keys bool, by func(*testing.
 	}
 }
 
-// killBackends ends the flushes' backends every few milliseconds and returns how many.
-func killBackends(ctx context.Context, t *testing.T, url string) (n int) {
+// killBackends ends the flushes' backends every few milliseconds, but not before something was
+// acknowledged since the last time, and returns how many.
+func (w *world) killBackends(ctx context.Context, url string) (n int) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
-		t.Error(err)
+		w.t.Error(err)
 		return 0
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	tick := time.NewTicker(30 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for before := int64(0); ; {
 		select {
 		case <-ctx.Done():
 			return n
 		case <-tick.C:
 		}
+		now := w.progress.Load()
+		if now == before {
+			continue
+		}
+		before = now
 		var ended int
 		err := conn.QueryRow(ctx, `
 SELECT count(pg_terminate_backend(pid))
 FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'tusq flush %'`).Scan(&ended)
 		if err != nil && ctx.Err() == nil {
-			t.Error(err)
+			w.t.Error(err)
 			return n
 		}
 		n += ended
@@ -138,6 +144,7 @@ func (w *world) sendOne(n, i int, keys bool) bool {
 	for attempt := i; ; attempt++ {
 		sent, err := []*service.Service{w.Service, w.other}[attempt%2].SendMessages(w.ctx, caller, w.queue, send)
 		if err == nil {
+			w.progress.Add(1)
 			return sent[0].Err == nil
 		}
 		if service.ErrorCode(err) != service.CodeUnavailable {

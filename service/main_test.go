@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,8 @@ type world struct {
 	ctx   context.Context
 	url   string // of the database
 	queue string
+
+	progress atomic.Int64 // counts the sends that were acknowledged, of sendOne
 }
 
 var caller = testservice.Caller
