@@ -26,7 +26,7 @@ test: setup-test ## install what is missing and run every test
 
 fault: setup-test build ## do harm to a whole service for an hour and check that nothing is lost; FAULT="-duration 10m -seed 7"
 	go -C test/fault build -o ../../bin/tusq-fault .
-	exec bin/tusq-fault -binary bin/tusq -balancer deploy/haproxy.cfg $(FAULT)
+	exec bin/tusq-fault -binary bin/tusq -balancer deploy/haproxy.cfg -module . $(FAULT)
 
 test-clients: setup ## install clients of other languages, and run them against tusq
 	@sh test/install-clients.sh
@@ -35,7 +35,7 @@ test-clients: setup ## install clients of other languages, and run them against 
 fault-bugs: setup-test ## put each seeded bug into tusq, and check that the fault suite finds it (20 minutes)
 	go build -tags fault -o bin/tusq-seeded ./cmd/tusq
 	go -C test/fault build -o ../../bin/tusq-fault .
-	exec bin/tusq-fault -bugs all -binary bin/tusq-seeded -balancer deploy/haproxy.cfg -replicas 2 -producers 4 -consumers 8 -rate 600 -round 10s $(FAULT)
+	exec bin/tusq-fault -bugs all -binary bin/tusq-seeded -balancer deploy/haproxy.cfg -module . -replicas 2 -producers 4 -consumers 8 -rate 600 -round 10s $(FAULT)
 
 bench: setup build ## measure tusq beside the limits of this machine (25 minutes); BENCH="-quick" tries it
 	go -C bench build -o ../bin/tusq-bench .

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -27,13 +28,18 @@ var revealing = map[string][]string{
 	"ack-before-commit":    {"kill postgres", "kill backend"},
 	"resend-with-new-ids":  {"cut connections", "reset connections"},
 	"resend-counted-twice": {"cut connections", "reset connections"},
-	"release-for-ever":     {"reset clients", "lost answers"},
 }
 
 // slow are the bugs that only slow transactions show: the fault points of their replicas.
 var slow = map[string]string{
 	"handoff-before-commit": "repository.commit.before=pause:60ms@*",
-	"floor-never-lowered":   "repository.redrive.moved=pause:300ms@*",
+}
+
+// byTest are the bugs that the load would have to be very lucky to show, and the tests of
+// package service that fail for them.
+var byTest = map[string]string{
+	"floor-never-lowered": "TestWhatSlipsUnderTheFloorIsFound",
+	"release-for-ever":    "TestReleaseUndoesTheReceive",
 }
 
 // finding is what a round with a bug showed.
@@ -57,7 +63,11 @@ func (s *service) bugs(ctx context.Context, names string, length time.Duration) 
 		if names != "all" && !slices.Contains(strings.Split(names, ","), bug.Name) {
 			continue
 		}
-		f, err := s.bite(ctx, i+1, bug, length)
+		bite := s.bite
+		if byTest[bug.Name] != "" {
+			bite = s.biteTest
+		}
+		f, err := bite(ctx, i+1, bug, length)
 		if err != nil {
 			return fmt.Errorf("%s: %w", bug.Name, err)
 		}
@@ -114,6 +124,24 @@ func (s *service) bite(ctx context.Context, number int, bug catalogue.Bug, lengt
 		f.checkers["C9"]++
 	}
 	f.look(r)
+	return f, nil
+}
+
+// biteTest runs the test that is to find a bug.
+func (s *service) biteTest(ctx context.Context, _ int, bug catalogue.Bug, _ time.Duration) (finding, error) {
+	f := finding{bug: bug, checkers: map[string]int{}}
+	for _, with := range []string{"", bug.Name} {
+		test := exec.CommandContext(ctx, "go", "test", "-tags", "fault", "-count", "1", "-run", "^"+byTest[bug.Name]+"$", "./service")
+		test.Dir, test.Env = s.module, append(os.Environ(), "TUSQ_FAULT=", "TUSQ_BUG="+with)
+		began := time.Now()
+		out, err := test.CombinedOutput()
+		switch failed := strings.Contains(string(out), "--- FAIL: "+byTest[bug.Name]); {
+		case with == "" && err != nil:
+			return f, fmt.Errorf("%s fails without a bug: %w: %s", byTest[bug.Name], err, out)
+		case with != "" && failed:
+			f.first, f.after, f.checkers[byTest[bug.Name]] = byTest[bug.Name], time.Since(began), 1
+		}
+	}
 	return f, nil
 }
 

@@ -79,8 +79,8 @@ func parse(args []string) (config, error) {
 	flags.StringVar(&c.balancer, "balancer", "../../deploy/haproxy.cfg", "configuration of the load balancer")
 	flags.IntVar(&c.replicas, "replicas", 3, "1 to 3")
 	flags.StringVar(&c.scenario, "scenario", "chaos", "chaos: faults by seed; rolling: restarts of all replicas, in which no request may fail; or one of "+strings.Join(scenario.Names(), ", "))
-	flags.IntVar(&c.times, "times", 20, "rolling restarts; power losses")
-	flags.StringVar(&c.module, "module", "../..", "the source of tusq, of the scenario clock")
+	flags.IntVar(&c.times, "times", 20, "rolling restarts, power losses, failovers, cancelled waits")
+	flags.StringVar(&c.module, "module", "../..", "the source of tusq")
 	flags.DurationVar(&c.strain, "strain", 10*time.Minute, "how long the scenarios horizon and autovacuum last")
 	flags.IntVar(&c.every, "every", 1, "of the scenario sweep: cut after one of so many bytes")
 	flags.IntVar(&c.expired, "expired", 1_000_000, "messages, of the scenario expiry")
@@ -118,7 +118,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	fmt.Fprintf(out, "seed %d; histories, data and logs are in %s\n", c.seed, c.out)
 	if slices.Contains(scenario.Names(), c.scenario) {
 		return scenario.Run(ctx, c.scenario, scenario.Options{
-			Dir: c.out, Module: c.module, Seed: c.seed, Times: c.times, Every: c.every, Duration: c.strain, Expired: c.expired,
+			Dir: c.out, Module: c.module, Binary: c.binary, Seed: c.seed, Times: c.times, Every: c.every, Duration: c.strain, Expired: c.expired,
 			Print: func(line string) { fmt.Fprintln(out, line) },
 		})
 	}

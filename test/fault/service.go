@@ -25,6 +25,7 @@ const (
 type service struct {
 	cluster *rig.Cluster
 	dir     string
+	module  string // the source of tusq
 	seed    uint64
 	size    loadSize
 	print   io.Writer
@@ -41,7 +42,7 @@ func startService(ctx context.Context, c config) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &service{cluster: cluster, dir: c.out, seed: c.seed, size: c.load, print: io.Discard, sum: newSummary(), drainFor: drainLimit}, nil
+	return &service{cluster: cluster, dir: c.out, module: c.module, seed: c.seed, size: c.load, print: io.Discard, sum: newSummary(), drainFor: drainLimit}, nil
 }
 
 // harm is what is done to the cluster while clients are at work. It returns when all has healed.

@@ -27,8 +27,10 @@ type Options struct {
 	Dir string
 	// Module is the server's source.
 	Module string
+	// Binary is the tusq to test.
+	Binary string
 	Seed   uint64
-	// Times is how often the power is lost.
+	// Times is how often the power is lost, a primary fails, or a wait for a standby is cancelled.
 	Times int
 	// Every is how many bytes of a flush each cut stands for.
 	Every int
@@ -48,6 +50,8 @@ var scenarios = map[string]func(context.Context, Options) error{
 	"autovacuum": func(ctx context.Context, o Options) error { return endure(ctx, o, "autovacuum") },
 	"expiry":     expire,
 	"clock":      wrongClock,
+	"failover":   failOver,
+	"cancelled":  cancelWaits,
 }
 
 // Names are the scenarios that Run knows. Those of the disk need disk.Private before.
