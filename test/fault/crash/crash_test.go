@@ -113,7 +113,7 @@ func (o operation) enumerate(w *world, count *tally) {
 }
 
 // learn carries the operation out once and returns what it passes: of each point the first
-// and the last hit or, where the environment asks for that, all.
+// hit or, where the environment asks for that, all.
 func (o operation) learn(w *world) (hits []hit) {
 	a := o.make(w)
 	w.arm(o.plan)
@@ -135,7 +135,7 @@ func (o operation) learn(w *world) (hits []hit) {
 	if os.Getenv("TUSQ_FAULT_ALL") != "" {
 		return hits
 	}
-	return slices.DeleteFunc(hits, func(h hit) bool { return h.n > 1 && h.n < seen[h.point] })
+	return slices.DeleteFunc(hits, func(h hit) bool { return h.n > 1 })
 }
 
 // has tells whether the operation has a fault of its own at a hit.

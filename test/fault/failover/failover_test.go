@@ -69,7 +69,7 @@ func TestFailover(t *testing.T) {
 // TestCancelledWaits are never acknowledged. TUSQ_CANCELLED_WAITS=1000 is the full size.
 func TestCancelledWaits(t *testing.T) {
 	o := setup(t)
-	o.Times = times(t, "TUSQ_CANCELLED_WAITS", 30)
+	o.Times = times(t, "TUSQ_CANCELLED_WAITS", 10)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	result, err := Cancelled(ctx, o)
