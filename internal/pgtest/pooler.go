@@ -2,13 +2,17 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,16 +87,29 @@ server_idle_timeout = 5
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return err
 	}
-	args := []string{file}
-	if os.Geteuid() == 0 { // which it refuses to run as
-		args = []string{"-u", "postgres", file}
+	command := exec.CommandContext(context.WithoutCancel(ctx), path, file)
+	if os.Geteuid() == 0 { // which it refuses to run as; its own change of the user would forget that it ends with this process
+		if command.SysProcAttr, err = asPostgres(); err != nil {
+			return err
+		}
 	}
-	if pooler.process, err = process.Start(pooler.dir, exec.CommandContext(context.WithoutCancel(ctx), path, args...)); err != nil {
+	if pooler.process, err = process.Start(pooler.dir, command); err != nil {
 		return err
 	}
 	return pooler.process.WaitFor(ctx, 20*time.Second, func(ctx context.Context) error {
 		return process.Listening(ctx, pooler.address)
 	})
+}
+
+// asPostgres has a process run as the user that PostgreSQL runs as.
+func asPostgres() (*syscall.SysProcAttr, error) {
+	owner, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, err
+	}
+	uid, err1 := strconv.ParseUint(owner.Uid, 10, 32)
+	gid, err2 := strconv.ParseUint(owner.Gid, 10, 32)
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, errors.Join(err1, err2)
 }
 
 // stopPooler ends it, if it was started.

@@ -26,7 +26,7 @@ type Process struct {
 	done chan struct{} // closed when it has ended
 }
 
-// Start runs a command. Its output goes to a file in dir. Only Stop ends it: not the end of a context.
+// Start runs a command, as the user that its credential names, if it has one. Its output goes to a file in dir. Only Stop ends it: not the end of a context.
 func Start(dir string, command *exec.Cmd) (*Process, error) {
 	name := filepath.Base(command.Path)
 	log, err := os.CreateTemp(dir, name+"-*.log")
@@ -35,7 +35,11 @@ func Start(dir string, command *exec.Cmd) (*Process, error) {
 	}
 	defer log.Close()
 	command.Stdout, command.Stderr = log, log
-	command.SysProcAttr = attributes()
+	own := attributes()
+	if command.SysProcAttr != nil {
+		own.Credential = command.SysProcAttr.Credential
+	}
+	command.SysProcAttr = own
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
