@@ -33,10 +33,10 @@ test-clients: setup ## install clients of other languages, and run them against 
 	@sh test/install-clients.sh
 	go test -tags clients -count 1 -timeout 5m ./test/clients/scripts
 
-fault-bugs: setup-test ## put each seeded bug into tusq, and check that the fault suite finds it (20 minutes)
+fault-bugs: setup-test ## put each seeded bug into tusq, and check that the fault suite finds it (half an hour)
 	go build -tags fault -o bin/tusq-seeded ./cmd/tusq
 	go -C test/fault build -o ../../bin/tusq-fault .
-	exec bin/tusq-fault -bugs all -binary bin/tusq-seeded -balancer deploy/haproxy.cfg -module . -replicas 2 -producers 4 -consumers 8 -rate 600 -round 10s $(FAULT)
+	exec bin/tusq-fault -bugs all -binary bin/tusq-seeded -balancer deploy/haproxy.cfg -module . -replicas 2 -producers 4 -consumers 8 -rate 600 -round 20s $(FAULT)
 
 bench: setup build ## measure tusq beside the limits of this machine (25 minutes); BENCH="-quick" tries it
 	go -C bench build -o ../bin/tusq-bench .
