@@ -53,6 +53,7 @@ var scenarios = map[string]func(context.Context, Options) error{
 	"failover":   failOver,
 	"cancelled":  cancelWaits,
 	"levels":     keepLevels,
+	"patroni":    keptByPatroni,
 }
 
 // Names are the scenarios that Run knows. Those of the disk need disk.Private before.
