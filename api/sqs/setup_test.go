@@ -28,7 +28,7 @@ const (
 	requestID = "7d8f1f6e-7a0e-4d0b-9a53-2f1c0f2d9b11"
 )
 
-var owner = service.Caller{Account: account}
+var owner = service.Owner(account)
 
 func TestMain(m *testing.M) { testservice.Main(m) }
 
