@@ -223,7 +223,7 @@ func (s *Service) ListQueues(ctx context.Context, caller Caller, list ListQueues
 func (s *Service) authorizeList(ctx context.Context, caller Caller, filter *QueueFilter) error {
 	if filter.DeadLetter != "" {
 		filter.Beginnings = []string{""}
-		return s.authorize(ctx, caller, ActionGetQueue, filter.DeadLetter)
+		return s.authorize(ctx, caller, ActionListSources, filter.DeadLetter)
 	}
 	switch {
 	case caller.actor == nil:
