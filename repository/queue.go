@@ -134,8 +134,10 @@ func (r *Repository) ListQueues(ctx context.Context, filter service.QueueFilter)
 	AND q.name COLLATE "C" > $2
 	AND q.name LIKE $3
 	AND ($4 = '' OR q.dead_letter_queue = $4)
+	AND (q.name = ANY ($6::text[]) OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b WHERE starts_with(q.name, b)))
 ORDER BY q.name COLLATE "C"
-LIMIT $5`, filter.Account, filter.After, escapeLike(filter.Prefix)+"%", filter.DeadLetter, filter.Limit)
+LIMIT $5`, filter.Account, filter.After, escapeLike(filter.Prefix)+"%", filter.DeadLetter, filter.Limit,
+		filter.Names, filter.Beginnings)
 	queues, err := pgx.CollectRows(rows, scanQueue)
 	if err != nil {
 		return nil, r.classify("list queues", err)

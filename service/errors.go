@@ -22,6 +22,9 @@ const (
 	CodeUnsupportedMediaType Code = "unsupported_media_type" // a body of a type that is not spoken here
 	CodeRouteNotFound        Code = "route_not_found"        // no such path
 	CodeMethodNotAllowed     Code = "method_not_allowed"     // the path exists, with other methods
+	CodeUnauthenticated      Code = "unauthenticated"        // no credentials, or none that are valid
+	CodeForbidden            Code = "forbidden"              // the credentials do not permit this
+	CodeRateLimited          Code = "rate_limited"           // too many requests of this key or account; try again
 	CodeQueueNotFound        Code = "queue_not_found"        // no such queue, or it was deleted
 	CodeQueueExists          Code = "queue_exists"           // it exists with other settings
 	CodeInvalidQueueName     Code = "invalid_queue_name"     // not 1 to 80 of A-Z a-z 0-9 _ -
@@ -53,7 +56,8 @@ const (
 var Codes = []Code{
 	CodeInternal, CodeUnavailable, CodeStorageFull, CodeOverloaded, CodeInvalidRequest, CodeInvalidParameter,
 	CodeMissingParameter, CodeRequestTooLarge, CodeUnsupportedMediaType, CodeRouteNotFound,
-	CodeMethodNotAllowed, CodeQueueNotFound, CodeQueueExists, CodeInvalidQueueName,
+	CodeMethodNotAllowed, CodeUnauthenticated, CodeForbidden, CodeRateLimited,
+	CodeQueueNotFound, CodeQueueExists, CodeInvalidQueueName,
 	CodeInvalidMessage, CodeInvalidAttribute, CodeMessageTooLarge, CodeBatchEmpty,
 	CodeBatchTooMany, CodeBatchTooLarge, CodeReceiptInvalid, CodeReceiptStale, CodeReceiptExpired,
 	CodeAttemptVoid, CodeMessageNotFound, CodeQueueDeletedRecently, CodePurgeInProgress, CodeTooManyInFlight, CodeKeyInUse,

@@ -18,6 +18,7 @@ const (
 	MaxReceives       = 1000                // of a dead-letter policy's max_receives
 	MaxListLimit      = 1000                // entries of one page of queues
 	MaxPeekLimit      = 100                 // entries of one page of messages
+	MaxQueuePatterns  = 100                 // queues and beginnings that one key's rights name
 	MaxTags           = 50                  // tags of a queue
 	MaxTagKey         = 128                 // characters of a tag's key
 	MaxTagValue       = 256                 // characters of a tag's value

@@ -16,7 +16,8 @@ type poller struct {
 	receive ReceiveMessages
 	waiter  *wake.Waiter
 	timeout <-chan time.Time
-	over    bool // the time is over
+	ended   <-chan struct{} // closed when the caller's rights hold no longer
+	over    bool            // the time is over
 }
 
 // poll claims, and sleeps until there may be more, for as long as wait.
@@ -25,7 +26,7 @@ func (s *Service) poll(ctx context.Context, caller Caller, q *Queue, receive Rec
 	defer waiter.Close()
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
-	p := poller{Service: s, queue: q, receive: receive, waiter: waiter, timeout: timeout.C}
+	p := poller{Service: s, queue: q, receive: receive, waiter: waiter, timeout: timeout.C, ended: caller.ended()}
 	for {
 		claimed, woken, err := p.round(ctx)
 		if err != nil || len(claimed) > 0 || !woken || p.over {
@@ -104,6 +105,8 @@ func (p *poller) sleep(ctx context.Context, demand *parked) (handed []Claimed, w
 	case <-p.timeout:
 		p.over = true
 	case <-p.draining:
+	case <-p.ended:
+		err = errUnauthenticated()
 	case <-ctx.Done():
 		err = ctx.Err()
 	}

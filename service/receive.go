@@ -15,6 +15,9 @@ import (
 // message in time is not an error. When ctx ends (the client has gone) what was
 // claimed is released and ctx's error returned.
 func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue string, receive ReceiveMessages) ([]Message, error) {
+	if err := s.authorize(ctx, caller, ActionReceiveMessages, queue); err != nil {
+		return nil, err
+	}
 	q, err := s.queues.get(ctx, caller.Account, queue)
 	if err != nil {
 		return nil, err
@@ -22,6 +25,7 @@ func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue stri
 	if err := receive.valid(); err != nil {
 		return nil, err
 	}
+	receive.AttemptID = caller.ownName(receive.AttemptID)
 	wait := q.Settings.ReceiveWait
 	if receive.Wait != nil {
 		wait = *receive.Wait
@@ -140,7 +144,7 @@ func (s *Service) PeekMessages(ctx context.Context, caller Caller, queue string,
 	default:
 		return MessagePage{}, invalid("state", "state must be visible, delayed or in_flight.")
 	}
-	q, err := s.GetQueue(ctx, caller, queue)
+	q, err := s.GetQueueFor(ctx, caller, ActionPeekMessages, queue)
 	if err != nil {
 		return MessagePage{}, err
 	}

@@ -13,6 +13,9 @@ import (
 // SendMessages stores messages: one answer per message, in their order. An error
 // means that none was stored (or, with CodeUnavailable, that it is not known).
 func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string, send SendMessages) ([]Sent, error) {
+	if err := s.authorize(ctx, caller, ActionSendMessages, queue); err != nil {
+		return nil, err
+	}
 	q, err := s.queues.get(ctx, caller.Account, queue)
 	if err != nil {
 		return nil, err
@@ -20,6 +23,7 @@ func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string,
 	if err := send.valid(); err != nil {
 		return nil, err
 	}
+	send.Key.ID = caller.ownName(send.Key.ID)
 	end, err := s.calls.begin(q, send.Key)
 	if err != nil {
 		return nil, err

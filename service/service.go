@@ -45,6 +45,8 @@ type Options struct {
 	// CheckInterval is how often it is checked whether something is visible for those that
 	// wait, which makes up for lost hints. 0: a second.
 	CheckInterval time.Duration
+	// Permits tells what a queue permits to other accounts, which a dialect's policies say. nil: nothing.
+	Permits func(Queue) []Permit
 }
 
 // Service carries out every call of every dialect. Its methods may be called from
@@ -54,6 +56,7 @@ type Service struct {
 	log      *slog.Logger
 	receipts sealer
 	queues   *queueCache
+	permits  func(Queue) []Permit
 	flushers map[Durability]*flusher
 	standbys standbys
 	calls    openCalls
@@ -92,6 +95,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 	s := &Service{
 		store:    store,
 		log:      opts.Logger,
+		permits:  opts.Permits,
 		made:     time.Now(),
 		receipts: newSealer(key),
 		calls:    openCalls{keys: map[openCall]bool{}},
@@ -109,7 +113,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
 	}
-	s.queues = newQueueCache(store, s.outlast)
+	s.queues = newQueueCache(store, s.outlast, opts.Permits)
 	s.flushers = s.newFlushers(opts.NoCoalesce)
 	return s, nil
 }

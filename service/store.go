@@ -57,6 +57,8 @@ type QueueFilter struct {
 	After      string // this name
 	DeadLetter string // the name of their dead-letter queue; empty: any or none
 	Limit      int
+	// Names and Beginnings: only queues that have one of the names, or begin with one of the beginnings.
+	Names, Beginnings []string
 }
 
 // RedriveStore keeps redrives.

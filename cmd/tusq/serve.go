@@ -110,7 +110,7 @@ func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 		return err
 	}
 	defer store.Close()
-	svc, err := service.New(ctx, store, service.Options{Logger: log, NoCoalesce: c.NoCoalesce})
+	svc, err := service.New(ctx, store, service.Options{Logger: log, NoCoalesce: c.NoCoalesce, Permits: sqs.Permits})
 	if err != nil {
 		return err
 	}
