@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -30,8 +31,11 @@ type pair struct {
 	primary int
 }
 
-// newPair makes and starts both in a directory that the user that runs PostgreSQL can enter.
+// newPair makes and starts both in a directory whose parents the user that runs PostgreSQL can enter.
 func newPair(ctx context.Context, dir string) (*pair, error) {
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return nil, err
+	}
 	first, err := rig.NewPostgres(ctx, filepath.Join(dir, names[0]), rig.PostgresOptions{Settings: map[string]string{"max_wal_size": "512MB"}})
 	if err != nil {
 		return nil, err

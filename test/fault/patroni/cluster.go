@@ -6,7 +6,7 @@
 // failed is back; so there are three.
 //
 // A primary that has died is replaced when its lease in etcd has ended, which is TTL after it was last renewed. Patroni
-// accepts no shorter one.
+// accepts no shorter one, in its later versions.
 package patroni
 
 import (
