@@ -2,8 +2,6 @@ package sigv4
 
 import (
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -21,20 +19,6 @@ const (
 // stampLayout is the form of X-Amz-Date.
 const stampLayout = "20060102T150405Z"
 
-// maxExpires is the longest life of a presigned request, in seconds: a week.
-const maxExpires = 7 * 24 * 60 * 60
-
-// The parameters of a presigned request.
-const (
-	paramAlgorithm     = "X-Amz-Algorithm"
-	paramCredential    = "X-Amz-Credential"
-	paramDate          = "X-Amz-Date"
-	paramExpires       = "X-Amz-Expires"
-	paramSignedHeaders = "X-Amz-SignedHeaders"
-	paramSignature     = "X-Amz-Signature"
-	paramToken         = "X-Amz-Security-Token"
-)
-
 // claim is what a request says of its signature. Its form has been checked, but that of
 // the signed headers.
 type claim struct {
@@ -49,30 +33,31 @@ type claim struct {
 	signedHeaders string
 }
 
-// readClaim reads the claim of a request. It puts the signature into w.claimed, and the
-// query string into w.parameters.
-func (v *Verifier) readClaim(w *work, r *http.Request) (claim, *Error) {
+// readClaim reads the claim of a request, which is w's. It puts the signature into
+// w.claimed, and the query string into w.parameters.
+func (v *Verifier) readClaim(w *work, r *http.Request) (*claim, *Error) {
 	path, query, err := splitTarget(r.RequestURI)
 	if err != nil {
-		return claim{}, err
+		return nil, err
 	}
 	if err := w.readQuery(query); err != nil {
-		return claim{}, err
+		return nil, err
 	}
-	c := claim{path: path}
+	c := &w.claim
+	c.path = path
 	authorization := r.Header["Authorization"]
 	inQuery := w.isPresigned()
 	switch {
 	case len(authorization) > 1, len(authorization) == 1 && inQuery:
 		return c, incomplete("The request is signed more than once.")
 	case len(authorization) == 1:
-		err = v.readHeader(w, r, &c, authorization[0])
+		err = v.readHeader(w, r, c, authorization[0])
 	case !inQuery:
 		return c, refuse(MissingAuthenticationToken, "The request is not signed.")
 	case v.noPresigned:
 		return c, incomplete("This server accepts no presigned requests.")
 	default:
-		err = v.readPresigned(w, r, &c)
+		err = v.readPresigned(w, r, c)
 	}
 	return c, err
 }
@@ -129,76 +114,6 @@ func (v *Verifier) readHeader(w *work, r *http.Request, c *claim, value string) 
 	}
 	c.stamp = r.Header["X-Amz-Date"][0]
 	return v.finishClaim(w, r, c, credential, signature)
-}
-
-// isPresigned tells whether the query string has any part of a signature.
-func (w *work) isPresigned() bool {
-	for _, p := range w.parameters {
-		switch string(w.nameOf(p)) {
-		case paramAlgorithm, paramCredential, paramSignature:
-			return true
-		}
-	}
-	return false
-}
-
-// readPresigned reads the parameters of a presigned request.
-func (v *Verifier) readPresigned(w *work, r *http.Request, c *claim) *Error {
-	c.presigned = true
-	var given, credential, expires, signature string
-	fields := [...]struct {
-		name  string
-		value *string
-	}{
-		{paramAlgorithm, &given}, {paramCredential, &credential}, {paramDate, &c.stamp},
-		{paramExpires, &expires}, {paramSignedHeaders, &c.signedHeaders}, {paramSignature, &signature},
-	}
-	for _, field := range fields {
-		value, err := w.single(field.name)
-		if err != nil {
-			return err
-		}
-		*field.value = value
-	}
-	seconds, err := strconv.ParseUint(expires, 10, 32)
-	switch {
-	case given != algorithm:
-		return incomplete("%s must be %s.", paramAlgorithm, algorithm)
-	case err != nil || seconds < 1 || seconds > maxExpires:
-		return incomplete("%s must be from 1 to %d.", paramExpires, maxExpires)
-	case len(r.Header["X-Amz-Date"]) > 0:
-		return incomplete("A presigned request must not have an X-Amz-Date header.")
-	case w.has(paramToken):
-		return errToken
-	}
-	c.expires = time.Duration(seconds) * time.Second
-	return v.finishClaim(w, r, c, credential, signature)
-}
-
-// single returns the value of a parameter that must be there once.
-func (w *work) single(name string) (string, *Error) {
-	value, count := "", 0
-	for _, p := range w.parameters {
-		if string(w.nameOf(p)) == name {
-			value, count = string(w.valueOf(p)), count+1
-		}
-	}
-	if count != 1 {
-		return "", incomplete("A presigned request must have one %s.", name)
-	}
-	if value, err := url.PathUnescape(value); err == nil {
-		return value, nil
-	}
-	return "", incomplete("%s is malformed.", name)
-}
-
-func (w *work) has(name string) bool {
-	for _, p := range w.parameters {
-		if string(w.nameOf(p)) == name {
-			return true
-		}
-	}
-	return false
 }
 
 var errToken = refuse(InvalidClientTokenID,

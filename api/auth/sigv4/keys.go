@@ -18,6 +18,10 @@ type keyScope struct {
 	date, region string
 }
 
+func (c *claim) keyScope(secret Secret) keyScope {
+	return keyScope{secret: secret, date: c.date, region: c.region}
+}
+
 // signingKeys are the derived keys of the requests that were verified.
 type signingKeys struct {
 	mu   sync.RWMutex
@@ -34,9 +38,6 @@ func (k *signingKeys) get(id keyScope) *signingKey {
 // put keeps a key. When there are too many all others are forgotten: those of other days
 // are not needed any more, and the rest are soon derived again.
 func (k *signingKeys) put(id keyScope, key *signingKey) {
-	if k.get(id) != nil {
-		return
-	}
 	// They are parts of a request, which must not be kept for them.
 	id.date, id.region = strings.Clone(id.date), strings.Clone(id.region)
 	k.mu.Lock()

@@ -2,7 +2,6 @@ package sigv4
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"time"
@@ -126,15 +125,15 @@ func (v *Verifier) verify(w *work, r *http.Request, body []byte, find func(strin
 	if err != nil {
 		return Verified{}, err
 	}
-	if err := v.checkTime(&c); err != nil {
+	if err := v.checkTime(c); err != nil {
 		return Verified{}, err
 	}
-	if err := w.writeCanonical(r, body, &c); err != nil {
+	if err := w.writeCanonical(r, body, c); err != nil {
 		return Verified{}, err
 	}
-	w.writeStringToSign(&c)
+	w.writeStringToSign(c)
 	secrets := find(c.keyID)
-	if matched := v.compare(w, &c, secrets); matched >= 0 {
+	if matched := v.compare(w, c, secrets); matched >= 0 {
 		return Verified{keyID: c.keyID, secret: matched}, nil
 	}
 	if len(secrets) == 0 {
@@ -148,31 +147,32 @@ func (v *Verifier) verify(w *work, r *http.Request, body []byte, find func(strin
 // secrets are compared, and a request that none has signed costs macsOfRefusal.
 func (v *Verifier) compare(w *work, c *claim, secrets []Secret) int {
 	matched := -1
+	var derived [MaxSecrets]*signingKey // not kept yet
 	for i, secret := range secrets[:min(len(secrets), MaxSecrets)] {
-		if secret != "" && v.isSignedBy(w, c, secret) && matched < 0 {
+		if secret == "" {
+			continue
+		}
+		key := v.keys.get(c.keyScope(secret))
+		if key == nil {
+			key = newSigningKey(w.derive(secret, c.date, c.region, v.service))
+			derived[i] = key
+		}
+		w.macs++
+		key.sign(w.buffer, &w.mac)
+		if hmac.Equal(w.mac[:], w.claimed[:]) && matched < 0 {
 			matched = i
 		}
 	}
 	if matched < 0 {
 		v.waste(w)
+		return matched
+	}
+	for i, key := range derived {
+		if key != nil {
+			v.keys.put(c.keyScope(secrets[i]), key)
+		}
 	}
 	return matched
-}
-
-// isSignedBy tells whether the claimed signature is a secret's of the string to sign.
-func (v *Verifier) isSignedBy(w *work, c *claim, secret Secret) bool {
-	id := keyScope{secret: secret, date: c.date, region: c.region}
-	key := v.keys.get(id)
-	if key == nil {
-		key = newSigningKey(w.derive(secret, c.date, c.region, v.service))
-	}
-	w.macs++
-	key.sign(w.buffer, &w.mac)
-	if !hmac.Equal(w.mac[:], w.claimed[:]) {
-		return false
-	}
-	v.keys.put(id, key)
-	return true
 }
 
 // macsOfRefusal is the number of HMACs that a wrong signature costs: for each secret
@@ -182,8 +182,7 @@ const macsOfRefusal = MaxSecrets * (4 + 1)
 // waste makes the HMACs that an unknown key, a missing second secret or a kept signing
 // key have saved.
 func (v *Verifier) waste(w *work) {
-	var key, sum [sha256.Size]byte
 	for w.macs < macsOfRefusal {
-		w.hmac(key[:], w.buffer, &sum)
+		w.hmac(w.mac[:], w.buffer, &w.mac)
 	}
 }

@@ -10,6 +10,7 @@ const maxKept = 64 << 10
 
 // work is the memory of one verification.
 type work struct {
+	claim      claim
 	buffer     []byte // the canonical request, and then the string to sign
 	query      []byte // the escaped names and values of parameters
 	parameters []parameter
@@ -27,7 +28,10 @@ func getWork() *work {
 	return w
 }
 
+// putWork keeps a work's memory, but not the request's.
+
 func putWork(w *work) {
+	w.claim = claim{}
 	if cap(w.buffer) <= maxKept && cap(w.query) <= maxKept {
 		works.Put(w)
 	}
