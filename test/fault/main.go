@@ -32,6 +32,7 @@ type config struct {
 	balancer string
 	replicas int
 	scenario string
+	previous string
 	module   string
 	strain   time.Duration
 	every    int
@@ -78,8 +79,10 @@ func parse(args []string) (config, error) {
 	flags.StringVar(&c.binary, "binary", "../../bin/tusq", "the tusq to test")
 	flags.StringVar(&c.balancer, "balancer", "../../deploy/haproxy.cfg", "configuration of the load balancer")
 	flags.IntVar(&c.replicas, "replicas", 3, "1 to 3")
-	flags.StringVar(&c.scenario, "scenario", "chaos", "chaos: faults by seed; rolling: restarts of all replicas, in which no request may fail; or one of "+strings.Join(scenario.Names(), ", "))
-	flags.IntVar(&c.times, "times", 20, "rolling restarts, power losses, failovers, cancelled waits")
+	flags.StringVar(&c.scenario, "scenario", "chaos", "chaos: faults by seed; rolling: restarts of all replicas, in which no request may fail; "+
+		"upgrade: the same from the version before to this one, and back; or one of "+strings.Join(scenario.Names(), ", "))
+	flags.IntVar(&c.times, "times", 20, "rolling restarts, upgrades, power losses, failovers, cancelled waits")
+	flags.StringVar(&c.previous, "previous", "", "revision that the scenario upgrade begins with (default: the one before the newest migration was added)")
 	flags.StringVar(&c.module, "module", "../..", "the source of tusq")
 	flags.DurationVar(&c.strain, "strain", 10*time.Minute, "how long the scenarios horizon and autovacuum last")
 	flags.IntVar(&c.every, "every", 1, "of the scenario sweep: cut after one of so many bytes")
@@ -121,6 +124,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			Dir: c.out, Module: c.module, Binary: c.binary, Seed: c.seed, Times: c.times, Every: c.every, Duration: c.strain, Expired: c.expired,
 			Print: func(line string) { fmt.Fprintln(out, line) },
 		})
+	}
+	if c.scenario == "upgrade" {
+		return upgrade(ctx, c, out)
 	}
 	s, err := startService(ctx, c)
 	if err != nil {

@@ -33,6 +33,9 @@ func NewReplica(ctx context.Context, name, log, binary string, flags ...string) 
 // URL is where its clients find it.
 func (r *Replica) URL() string { return "http://" + r.address }
 
+// Use has it run another tusq from its next start on.
+func (r *Replica) Use(binary string) { r.command[0] = binary }
+
 // Address is where it listens.
 func (r *Replica) Address() string { return r.address }
 
