@@ -14,6 +14,7 @@ import (
 	"tusq/internal/faultpoint/catalogue"
 	"tusq/test/fault/check"
 	"tusq/test/fault/history"
+	"tusq/test/fault/load"
 	"tusq/test/fault/rig"
 )
 
@@ -27,11 +28,17 @@ const (
 var revealing = map[string][]string{
 	"ack-before-commit":    {"kill postgres", "kill backend"},
 	"resend-counted-twice": {"cut connections", "reset connections"},
+	"counted-outside":      {"terminate backends"},
 }
 
 // slow are the bugs that only slow transactions show: the fault points of their replicas.
 var slow = map[string]string{
 	"handoff-before-commit": "repository.commit.before=pause:60ms@*",
+}
+
+// tuned are the bugs that a load of another mixture shows in any round.
+var tuned = map[string]func(*load.Options){
+	"redrive-without-delete": func(o *load.Options) { o.RedriveEvery, o.Shares.Poison = 500*time.Millisecond, 0.1 },
 }
 
 // byTest are the bugs that the load would have to be very lucky to show, and the tests of
@@ -114,6 +121,7 @@ func (s *service) bite(ctx context.Context, number int, bug catalogue.Bug, lengt
 	if len(f.faults) > 0 {
 		length *= 2
 	}
+	s.tune = tuned[bug.Name]
 	r, err := s.play(ctx, number, length, func(ctx context.Context, m *mischief) error { return m.repeat(ctx, f.faults) })
 	if r == nil || ctx.Err() != nil {
 		return f, err

@@ -31,7 +31,8 @@ type service struct {
 	print   io.Writer
 	sum     summary
 
-	drainFor time.Duration // a round's drain may take
+	drainFor time.Duration       // a round's drain may take
+	tune     func(*load.Options) // changes a round's load; nil: not
 }
 
 // startService starts the cluster, which the end of ctx does not end: it is looked at when an interrupt has ended the load.
@@ -141,6 +142,9 @@ func (s *service) options(number int, recorder *history.Recorder, progress *load
 	o.Queues = append(load.Mix(), load.Queue{Name: "purged", Purge: true}, load.Queue{Name: "redriven", MaxReceives: 3, Redrive: true})
 	for i := range o.Queues {
 		o.Queues[i].Name = prefix(number) + o.Queues[i].Name
+	}
+	if s.tune != nil {
+		s.tune(&o)
 	}
 	return o
 }
