@@ -84,3 +84,16 @@ func TestRebirthKnowsTheRisen(t *testing.T) {
 		t.Errorf("missing %v", missing)
 	}
 }
+
+// TestConflictsAreCountedSinceTheLastRound also where a replica was started anew between.
+func TestConflictsAreCountedSinceTheLastRound(t *testing.T) {
+	c := conflicts{}
+	for i, step := range []struct {
+		count float64
+		found int
+	}{{0, 0}, {2, 1}, {2, 0}, {1, 1}, {1, 0}, {0, 0}} {
+		if found := c.grown("replica1", "deadlocks", step.count); len(found) != step.found {
+			t.Errorf("step %d: %v", i, found)
+		}
+	}
+}
