@@ -39,6 +39,7 @@ type config struct {
 	expired  int
 	times    int
 	bugs     string
+	forger   bool
 	only     string
 	load     loadSize
 }
@@ -88,6 +89,7 @@ func parse(args []string) (config, error) {
 	flags.IntVar(&c.every, "every", 1, "of the scenario sweep: cut after one of so many bytes")
 	flags.IntVar(&c.expired, "expired", 1_000_000, "messages, of the scenario expiry")
 	flags.StringVar(&c.bugs, "bugs", "", "all, or names of bugs that are put into -binary, which is built with the tag fault: a round for each, which must find it")
+	flags.BoolVar(&c.forger, "forger", true, "begin each round of -bugs with receipts that were made up or have been superseded")
 	flags.StringVar(&c.only, "faults", "", "names of the faults to choose from, separated by commas (default: all of "+faultNames()+")")
 	flags.IntVar(&c.load.producers, "producers", 8, "clients that send")
 	flags.IntVar(&c.load.consumers, "consumers", 16, "clients that receive")
@@ -135,6 +137,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	defer s.cluster.Close()
 	s.print = out
 	if c.bugs != "" {
+		s.honest = !c.forger
 		return s.bugs(ctx, c.bugs, c.round)
 	}
 	if c.scenario == "rolling" {

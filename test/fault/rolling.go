@@ -49,7 +49,7 @@ func (s *service) rolling(ctx context.Context, times int) error {
 func (s *service) tellFailed(failed []history.Event) {
 	for _, e := range failed[:min(len(failed), 20)] {
 		fmt.Fprintf(s.print, "  %s by client %d on %s %s at %v: status %d %s", e.Op, e.Client, e.Surface, e.Queue, e.Invoked, e.Status, e.Error)
-		if i := slices.IndexFunc(e.Messages, failedItem); i >= 0 {
+		if i := slices.IndexFunc(e.Messages, failedItem(e.Op)); i >= 0 {
 			fmt.Fprintf(s.print, " %s", e.Messages[i].Error)
 		}
 		fmt.Fprintln(s.print)
@@ -64,13 +64,17 @@ func failures(events []history.Event) (requests int, failed []history.Event) {
 			continue
 		}
 		requests++
-		if e.Status == 0 || e.Status >= 500 || slices.ContainsFunc(e.Messages, failedItem) {
+		if e.Status == 0 || e.Status >= 500 || slices.ContainsFunc(e.Messages, failedItem(e.Op)) {
 			failed = append(failed, e)
 		}
 	}
 	return requests, failed
 }
 
-func failedItem(m history.Message) bool {
-	return m.Outcome == history.Unknown || m.Error == "receipt_invalid" || m.Error == "ReceiptHandleIsInvalid"
+// failedItem tells an item's failures from those that clients bring about: SQS has one name for receipts of extensions that are none and
+// for those that are stale.
+func failedItem(op history.Op) func(history.Message) bool {
+	return func(m history.Message) bool {
+		return m.Outcome == history.Unknown || m.Error == "receipt_invalid" || op == history.Delete && m.Error == "ReceiptHandleIsInvalid"
+	}
 }

@@ -33,6 +33,7 @@ type service struct {
 
 	drainFor time.Duration       // a round's drain may take
 	tune     func(*load.Options) // changes a round's load; nil: not
+	honest   bool                // no forger comes before a round with a bug
 	conflict conflicts
 }
 

@@ -41,6 +41,8 @@ func TestEachBugIsFound(t *testing.T) {
 		{"gives a leased message", "C3"},
 		{"shortens leases", "C3"},
 		{"forgets an extension", "C3"},
+		{"deletes by old receipts", "C3"},
+		{"extends by old receipts", "C3"},
 		{"ignores delays", "C3"},
 		{"forgets a deletion", "C4"},
 		{"does not purge all", "C4"},
