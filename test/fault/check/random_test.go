@@ -43,6 +43,7 @@ func TestEachBugIsFound(t *testing.T) {
 		{"forgets an extension", "C3"},
 		{"deletes by old receipts", "C3"},
 		{"extends by old receipts", "C3"},
+		{"obeys after the lease", "C3"},
 		{"ignores delays", "C3"},
 		{"forgets a deletion", "C4"},
 		{"does not purge all", "C4"},

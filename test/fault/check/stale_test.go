@@ -32,5 +32,13 @@ func TestStaleReceipts(t *testing.T) {
 			receive("dead", 80, 81, got("a", "r3", 3)), remove("dead", 82, 83, ok, got("a", "r3", 3)), drained("dead", 1001))},
 		{"deletes in a group", "C3", Options{}, inGroup(remove("q.fifo", 42, 43, ok, g1), doneInGroup)},
 		{"deletes in a group, by SQS", "C3", Options{}, inGroup(bySQS(remove("q.fifo", 42, 43, ok, g1)), doneInGroup)},
+		{"deletes in a group after its lease", "C3", Options{}, fifo(send("q.fifo", 0, 1, ok, grouped(body("a"), "1")),
+			receive("q.fifo", 2, 3, g1), remove("q.fifo", 34, 35, ok, g1))},
+		{"deletes in a group at the end of its lease", "", Options{}, fifo(send("q.fifo", 0, 1, ok, grouped(body("a"), "1")),
+			receive("q.fifo", 2, 3, g1), remove("q.fifo", 33, 35, ok, g1))},
+		{"deletes again in a group", "", Options{}, fifo(send("q.fifo", 0, 1, ok, grouped(body("a"), "1")),
+			receive("q.fifo", 2, 3, g1), remove("q.fifo", 5, 6, unknown, g1), remove("q.fifo", 40, 41, ok, g1))},
+		{"deletes late what was extended", "", Options{}, fifo(send("q.fifo", 0, 1, ok, grouped(body("a"), "1")),
+			receive("q.fifo", 2, 3, g1), extend("q.fifo", 5, 6, 60, unknown, g1), remove("q.fifo", 40, 41, ok, g1))},
 	})
 }
