@@ -38,7 +38,9 @@ var slow = map[string]string{
 
 // tuned are the bugs that a load of another mixture shows in any round.
 var tuned = map[string]func(*load.Options){
-	"redrive-without-delete": func(o *load.Options) { o.RedriveEvery, o.Shares.Poison = 500*time.Millisecond, 0.1 },
+	// Few are there to receive what has come back, so that late deletions find it.
+	"fifo-delete-after-lease": func(o *load.Options) { o.Consumers, o.Shares.Late = 3, 0.3 },
+	"redrive-without-delete":  func(o *load.Options) { o.RedriveEvery, o.Shares.Poison = 500*time.Millisecond, 0.1 },
 }
 
 // byTest are the bugs that the load would have to be very lucky to show, and the tests of
