@@ -22,6 +22,8 @@ type Store interface {
 	// Health tells what the database is not fit for, and what vacuum has before it. It costs
 	// the same whatever the queues hold.
 	Health(ctx context.Context) (Health, error)
+	// Conflicts tells how often PostgreSQL has ended one of this process's transactions for the sake of another.
+	Conflicts() Conflicts
 	// ReceiptKey returns the key that seals receipts, the same for all replicas.
 	ReceiptKey(ctx context.Context) ([]byte, error)
 	// Ping tells whether the database can be written to.

@@ -173,6 +173,9 @@ func (c *serveCmd) httpServer(svc *service.Service, log *slog.Logger) *http.Serv
 	metrics := telemetry.New()
 	metrics.ShowWaiting(svc.Waiting)
 	metrics.ShowDatabase(func() (telemetry.Database, bool) { return shownHealth(svc) })
+	metrics.ShowConflicts(
+		func() int64 { return svc.Conflicts().Deadlocks },
+		func() int64 { return svc.Conflicts().Serialization })
 	handler := api.NewRouter(api.Options{
 		Service: svc,
 		Logger:  log,
