@@ -5,6 +5,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -37,9 +38,16 @@ type Options struct {
 	Console          http.Handler // serves /console and all below; may be an ErrorWriter
 	MaxBytesInFlight int64        // bytes of request bodies held at a time; 0: DefaultMaxBytesInFlight
 
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+
 	// AnswerTimeout is how long a client may take to read an answer, or each 2 MiB of a
 	// longer one, until its connection is cut. 0: DefaultAnswerTimeout.
 	AnswerTimeout time.Duration
+
+	// BodyGrace is how long a body of more than 64 KiB may stay out after its header; what
+	// has come earns it a second for each 256 KiB. 0: 15 seconds.
+	BodyGrace time.Duration
 }
 
 // ErrorWriter is a dialect's handler that has its own form for the errors that
