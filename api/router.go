@@ -84,6 +84,7 @@ func NewRouter(o Options) http.Handler {
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(m.enter(toConsole)...)
+		r.Use(strictTransport)
 		r.Use(authenticate)
 		r.Handle("/console", o.Console)
 		r.Handle("/console/*", o.Console)
@@ -98,6 +99,17 @@ func NewRouter(o Options) http.Handler {
 		r.Get("/docs/{asset}", operation("docs", serveDocsAsset))
 	})
 	return newEntrance(r, m)
+}
+
+// strictTransport has browsers that came by TLS come back by nothing else, for a year.
+// Behind a proxy that ends TLS, that is the proxy's to say.
+func strictTransport(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil {
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // errorWriter returns how errors are written for requests to handler.
