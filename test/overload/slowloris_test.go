@@ -14,7 +14,7 @@ import (
 
 const (
 	slowClients  = 1000
-	normal       = 8                       // clients beside them
+	normal       = 8           // clients beside them
 	window       = time.Second // of one measurement
 	alternations = 7
 )
