@@ -8,12 +8,11 @@ import (
 
 // once are the headers of which a request has one at most. Two of them could be read as
 // either: here as the first, by a proxy or another version as the last. (The headers that
-// frame a request are net/http's, which refuses what has two readings.)
+// frame a request are net/http's, which refuses what has two readings; Idempotency-Key is REST's.)
 var once = map[string]bool{
 	"Authorization":        true,
 	"Content-Encoding":     true,
 	"Content-Type":         true,
-	"Idempotency-Key":      true,
 	"X-Amz-Content-Sha256": true,
 	"X-Amz-Date":           true,
 	"X-Amz-Security-Token": true,
