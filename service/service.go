@@ -47,7 +47,13 @@ type Options struct {
 	CheckInterval time.Duration
 	// Permits tells what a queue permits to other accounts, which a dialect's policies say. nil: nothing.
 	Permits func(Queue) []Permit
+	// MaxLongPolls is how many receives may wait at a time. 0: DefaultMaxLongPolls.
+	MaxLongPolls int
 }
+
+// DefaultMaxLongPolls is how many receives may wait at a time. Each takes about 27 kB with
+// its connection.
+const DefaultMaxLongPolls = 20_000
 
 // Service carries out every call of every dialect. Its methods may be called from
 // any number of goroutines.
@@ -77,7 +83,9 @@ type Service struct {
 	redrive  chan struct{} // wakes runRedrives
 	check    time.Duration
 
-	waiting atomic.Int64 // see Waiting
+	waiting  atomic.Int64 // see Waiting
+	polls    atomic.Int64 // receives that may wait, and those that are being refused
+	maxPolls int64
 
 	listenOnce sync.Once
 	listening  chan struct{} // closed once other replicas are listened to
@@ -112,6 +120,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		check:     cmp.Or(opts.CheckInterval, checkInterval),
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
+		maxPolls:  int64(cmp.Or(opts.MaxLongPolls, DefaultMaxLongPolls)),
 	}
 	s.queues = newQueueCache(store, s.outlast, opts.Permits)
 	s.flushers = s.newFlushers(opts.NoCoalesce)

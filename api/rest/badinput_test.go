@@ -36,6 +36,10 @@ var badInputs = []badInput{
 	{"POST", "/v1/queues", typeJSON, `{"name":"new"}x`, badRequest, service.CodeInvalidRequest, ""},
 	{"POST", "/v1/queues", typeJSON, "{\"name\":\"new\xff\"}", badRequest, service.CodeInvalidRequest, ""},
 	{"POST", "/v1/queues", typeJSON, `{"name":"\ud800"}`, badRequest, service.CodeInvalidRequest, "name"},
+	{"POST", "/v1/queues", typeJSON, strings.Repeat("[", 1e6), badRequest, service.CodeInvalidRequest, ""}, // types bound the depth
+	{"POST", "/v1/queues", typeJSON, `{"name":` + strings.Repeat("[", 1e6), badRequest, service.CodeInvalidRequest, "name"},
+	{"POST", "/v1/queues", typeJSON, `{"color":` + strings.Repeat(`{"color":`, 1e6), badRequest, service.CodeInvalidRequest, "color"},
+	{"POST", "/v1/queues", typeJSON, `{"tags":{"k":` + strings.Repeat(`{"k":`, 1e6), badRequest, service.CodeInvalidRequest, "tags.k"},
 	{"POST", "/v1/queues", "text/plain", `{"name":"new"}`, notSpoken, service.CodeUnsupportedMediaType, ""},
 	{"POST", "/v1/queues", "application/x-www-form-urlencoded", `{"name":"new"}`, notSpoken, service.CodeUnsupportedMediaType, ""},
 	{"POST", "/v1/queues", "nonsense;;", `{"name":"new"}`, notSpoken, service.CodeUnsupportedMediaType, ""},

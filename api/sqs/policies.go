@@ -136,7 +136,7 @@ func tooManyStatements(k kind, n int) error {
 
 func isObject(text string) bool {
 	var object map[string]json.RawMessage
-	return json.Unmarshal([]byte(text), &object) == nil && object != nil
+	return !isDeep([]byte(text)) && json.Unmarshal([]byte(text), &object) == nil && object != nil
 }
 
 // decodeStrictly reads JSON that has no members but those of value.
