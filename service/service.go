@@ -49,7 +49,8 @@ type Options struct {
 	Permits func(Queue) []Permit
 	// Account is the deployment's own account: its administrators manage the keys of all accounts.
 	Account string
-	// MasterKeys seal the secrets of keys. Without any, keys cannot be made.
+	// MasterKeys seal the secrets of keys and the data keys of encrypted queues. Without any, there
+	// can be neither.
 	MasterKeys MasterKeys
 	Rates      Rates // of requests that are made with keys
 }
@@ -61,6 +62,7 @@ type Service struct {
 	log      *slog.Logger
 	receipts sealer
 	queues   *queueCache
+	dataKeys *dataKeys
 	permits  func(Queue) []Permit
 	account  string // the deployment's own
 	keys     *keyring
@@ -105,6 +107,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		permits:  opts.Permits,
 		account:  opts.Account,
 		keys:     newKeyring(store, opts),
+		dataKeys: newDataKeys(store, opts.MasterKeys),
 		made:     time.Now(),
 		receipts: newSealer(key),
 		calls:    openCalls{keys: map[openCall]bool{}},

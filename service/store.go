@@ -11,6 +11,7 @@ import (
 // CodeStorageFull or CodeInternal, and Flush also the kinds below.
 type Store interface {
 	QueueStore
+	DataKeyStore
 	MessageStore
 	RedriveStore
 	KeyStore
@@ -50,6 +51,19 @@ type QueueStore interface {
 	// CountInFlight counts messages in flight, up to limit.
 	CountInFlight(ctx context.Context, id int64, limit int) (int, error)
 }
+
+// DataKeyStore keeps the keys of encrypted queues. New ones are stored with their queues.
+type DataKeyStore interface {
+	// GetDataKey returns a data key, or ErrNoDataKey.
+	GetDataKey(ctx context.Context, id int64) (DataKey, error)
+	// ListDataKeys returns the data keys that another master key than this one has sealed.
+	ListDataKeys(ctx context.Context, sealedBy string) ([]DataKey, error)
+	// ResealDataKey replaces how a data key is sealed, unless somebody else has.
+	ResealDataKey(ctx context.Context, key DataKey, wasSealedBy string) error
+}
+
+// ErrNoDataKey means that there is no such data key.
+var ErrNoDataKey = errors.New("there is no such data key")
 
 // QueueFilter chooses queues of an account, in the order of their names.
 type QueueFilter struct {
