@@ -18,6 +18,7 @@ type Settings struct {
 	MaxMessageSize    int           // bytes of body and attributes, MinMaxMessageSize to MaxMessageBytes
 	DeadLetter        *DeadLetter   // nil: messages are delivered until they expire
 	Durability        Durability    // of its messages
+	Encryption        Encryption    // of its messages: of those that are sent from now on
 
 	FIFO                 bool               // by its name; see IsFIFO
 	ContentDeduplication bool               // of a FIFO queue: a message without deduplication id gets its body's SHA-256
@@ -54,6 +55,7 @@ func DefaultSettings() Settings {
 		Retention:         DefaultRetention,
 		MaxMessageSize:    DefaultMessageSize,
 		Durability:        DurabilityDefault,
+		Encryption:        EncryptionNone,
 	}
 }
 
@@ -68,6 +70,9 @@ type Queue struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 
+	DataKeyID  int64    // by which new messages are encrypted; 0: they are not
+	NewDataKey *DataKey // of a queue that is to be stored: that key, if it is a new one
+
 	permits permits // to other accounts; set by the cache
 }
 
@@ -80,6 +85,7 @@ type QueueChange struct {
 	MaxMessageSize    *int
 	DeadLetter        *DeadLetter // a zero DeadLetter removes the policy
 	Durability        *Durability
+	Encryption        *Encryption
 	Extra             map[string]string // an empty value removes the attribute
 	Tags              map[string]string // replaces all tags; nil leaves them
 
@@ -89,6 +95,8 @@ type QueueChange struct {
 	// Edit changes Tags and Extra in the light of what they are, in the transaction that
 	// stores them; nil: nothing more. Its error ends the call.
 	Edit func(*Queue) error
+
+	newDataKey func(account string, queueID int64) (*DataKey, error) // set by the service
 }
 
 // CreateQueue asks for a queue. Where it exists already, the settings that are
@@ -144,6 +152,7 @@ func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQ
 	if err := s.validChange(ctx, caller, create.Name, create.QueueChange); err != nil {
 		return Queue{}, false, err
 	}
+	create.newDataKey = s.dataKeys.create
 	wanted := Queue{
 		ID:       1 + rand.Int64N(1<<62),
 		Account:  caller.Account,
@@ -246,6 +255,7 @@ func (s *Service) UpdateQueue(ctx context.Context, caller Caller, name string, c
 	if err := s.validChange(ctx, caller, name, change); err != nil {
 		return Queue{}, err
 	}
+	change.newDataKey = s.dataKeys.create
 	if change.DeduplicationScope != nil {
 		return Queue{}, invalid("deduplication_scope", "deduplication_scope is chosen when a queue is created.")
 	}
@@ -355,6 +365,9 @@ func (c QueueChange) apply(q *Queue) error {
 	if c.Tags != nil {
 		q.Tags = maps.Clone(c.Tags)
 	}
+	if err := c.applyEncryption(q); err != nil {
+		return err
+	}
 	if c.Edit == nil {
 		return nil
 	}
@@ -362,6 +375,23 @@ func (c QueueChange) apply(q *Queue) error {
 		return err
 	}
 	return validTags(q.Tags)
+}
+
+// applyEncryption gives a queue that begins to be encrypted a data key. One that ends keeps what
+// was encrypted so; begun again, it has another key.
+func (c QueueChange) applyEncryption(q *Queue) (err error) {
+	if c.Encryption == nil || *c.Encryption == q.Settings.Encryption {
+		return nil
+	}
+	q.Settings.Encryption, q.DataKeyID = *c.Encryption, 0
+	if q.Settings.Encryption == EncryptionNone {
+		return nil
+	}
+	if q.NewDataKey, err = c.newDataKey(q.Account, q.ID); err != nil {
+		return err
+	}
+	q.DataKeyID = q.NewDataKey.ID
+	return nil
 }
 
 func set[T any](to *T, from *T) {
@@ -386,6 +416,8 @@ func (c QueueChange) differs(q Queue) string {
 		return "max_message_size"
 	case differ(c.Durability, q.Settings.Durability):
 		return "durability"
+	case differ(c.Encryption, q.Settings.Encryption):
+		return "encryption"
 	case differ(c.ContentDeduplication, q.Settings.ContentDeduplication):
 		return "content_deduplication"
 	case differ(c.DeduplicationScope, q.Settings.DeduplicationScope):

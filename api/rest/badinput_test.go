@@ -59,6 +59,8 @@ var badInputs = []badInput{
 	{"POST", "/v1/queues", typeJSON, `{"name":"new","max_message_size":1048577}`, badRequest, service.CodeInvalidParameter, "max_message_size"},
 	{"POST", "/v1/queues", typeJSON, `{"name":"new","durability":"fsync"}`, badRequest, service.CodeInvalidParameter, "durability"},
 	{"POST", "/v1/queues", typeJSON, `{"name":"new","durability":true}`, badRequest, service.CodeInvalidRequest, "durability"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","encryption":"all"}`, badRequest, service.CodeInvalidParameter, "encryption"},
+	{"POST", "/v1/queues", typeJSON, `{"name":"new","encryption":"body"}`, conflict, service.CodeMasterKeyMissing, ""},
 	{"POST", "/v1/queues", typeJSON, `{"name":"new","durability":"quorum"}`, conflict, service.CodeStandbyRequired, "durability"},
 	{"PATCH", "/v1/queues/{q}", typeJSON, `{"durability":"applied"}`, conflict, service.CodeStandbyRequired, "durability"},
 	{"POST", "/v1/queues", typeJSON, `{"name":"new","tags":{"":"v"}}`, badRequest, service.CodeInvalidParameter, "tags"},
