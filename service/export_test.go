@@ -27,3 +27,13 @@ func (s *Service) ForgetOthers() { s.heard.Store(int64(-time.Hour)) }
 func (s *Service) LookAtHealth(ctx context.Context, warned map[Unfit]bool) error {
 	return s.lookAtHealth(ctx, warned)
 }
+
+// Ended tells whether a caller's rights hold no longer.
+func Ended(caller Caller) bool {
+	select {
+	case <-caller.ended():
+		return true
+	default:
+		return false
+	}
+}

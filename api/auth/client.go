@@ -31,20 +31,29 @@ type ClientFinder func(r *http.Request) netip.Addr
 // and is not looked at. Where a proxy forwards no address, or text that is none, there is
 // no client's address.
 func FindClient(proxies []netip.Prefix) ClientFinder {
-	identify := middleware.ClientIPFromRemoteAddr
-	if len(proxies) > 0 {
-		networks := make([]string, len(proxies))
-		for i, p := range proxies {
-			networks[i] = p.String()
-		}
-		identify = middleware.ClientIPFromXFF(networks...)
+	if len(proxies) == 0 {
+		return peer
 	}
+	networks := make([]string, len(proxies))
+	for i, p := range proxies {
+		networks[i] = p.String()
+	}
+	identify := middleware.ClientIPFromXFF(networks...)
 	return func(r *http.Request) (found netip.Addr) {
 		identify(http.HandlerFunc(func(_ http.ResponseWriter, identified *http.Request) {
 			found = middleware.GetClientIPAddr(identified.Context())
 		})).ServeHTTP(nil, r)
 		return found
 	}
+}
+
+// peer returns the address of a request's connection.
+func peer(r *http.Request) netip.Addr {
+	address, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address.Addr().Unmap()
 }
 
 // WithClient returns a context of a request from client.

@@ -29,6 +29,7 @@ type Globals struct {
 	JSON bool   `help:"Print JSON."`
 	clientTLSFlags
 
+	Token  string    `kong:"-"` // of the caller, from TUSQ_TOKEN; "": none
 	Stdin  io.Reader `kong:"-"`
 	Stdout io.Writer `kong:"-"`
 	Stderr io.Writer `kong:"-"`
@@ -40,7 +41,7 @@ func (g *Globals) client(retry time.Duration, opts ...client.Option) (*client.Cl
 	if err != nil {
 		return nil, err
 	}
-	return client.New(g.URL, append([]client.Option{client.WithRetry(retry), client.WithTLS(config)}, opts...)...)
+	return client.New(g.URL, append([]client.Option{client.WithRetry(retry), client.WithTLS(config), client.WithToken(g.Token)}, opts...)...)
 }
 
 // printJSON writes v to the standard output as one line of JSON.

@@ -13,9 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"tusq/api/sqs"
 	"tusq/internal/telemetry"
-	"tusq/service"
 )
 
 // limitFlags bound what a process takes on.
@@ -181,10 +179,3 @@ func (d *door) scheme() string {
 
 // show adds the door's counts to the metrics.
 func (d *door) show(m *telemetry.Metrics) { m.ShowConnections(d.open.Load, d.refused.Load) }
-
-// serviceOptions are the service's.
-func (c *serveCmd) serviceOptions(log *slog.Logger) service.Options {
-	return service.Options{
-		Logger: log, NoCoalesce: c.NoCoalesce, MaxLongPolls: c.MaxLongPolls, Permits: sqs.Permits,
-	}
-}
