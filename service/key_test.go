@@ -353,8 +353,14 @@ func TestKeysOfOthers(t *testing.T) {
 }
 
 func TestKeyRates(t *testing.T) {
-	w := setupKeys(t, service.Options{Rates: service.Rates{PerKey: 2, PerAccount: 3}})
-	count := func(c service.Credentials) (permitted int) {
+	w := setupKeys(t, service.Options{Rates: service.Rates{PerKey: 0.3, PerAccount: 0.6}})
+	_, one := w.create(service.CreateKey{})
+	_, two := w.create(service.CreateKey{})
+	_, three := w.create(service.CreateKey{})
+	_, tenant := w.create(service.CreateKey{Account: "111111111111"})
+	want := func(what string, c service.Credentials, want int) {
+		t.Helper()
+		permitted := 0
 		for range 20 {
 			_, err := w.CallerOfToken(w.ctx, c.Token().Reveal(), local)
 			switch {
@@ -364,24 +370,17 @@ func TestKeyRates(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		return permitted
+		if permitted != want {
+			t.Errorf("%s may make %d requests at once, want %d", what, permitted, want)
+		}
 	}
-	_, one := w.create(service.CreateKey{})
-	_, two := w.create(service.CreateKey{})
-	_, tenant := w.create(service.CreateKey{Account: "111111111111"})
-	if n := count(one); n != 4 {
-		t.Errorf("a key may make %d requests at once, want 4", n)
-	}
-	w.create(service.CreateKey{}) // another load of the keys does not give more
-	if n := count(two); n != 2 {
-		t.Errorf("an account's second key may make %d requests, want 2", n)
-	}
-	if n := count(tenant); n != 4 {
-		t.Errorf("another account's key may make %d requests, want 4", n)
-	}
-	if n := count(one); n > 1 {
-		t.Errorf("a key may make %d more requests at once", n)
-	}
+	want("a key", one, 1)
+	want("another key of the account", two, 1)
+	want("the account's third key", three, 0)
+	want("another account's key", tenant, 1)
+	w.create(service.CreateKey{})
+	want("a key after another load of all keys", tenant, 0)
+	want("an account after another load of all keys", three, 0)
 }
 
 // Another master key takes the first one's place without a key noticing it.
