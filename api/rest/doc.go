@@ -21,4 +21,6 @@
 //	@tag.description	Sending, receiving, settling and looking at messages.
 //	@tag.name			redrives
 //	@tag.description	Moving messages back from a dead-letter queue.
+//	@tag.name			users
+//	@tag.description	Those who sign in to the console by a name and a password.
 package rest

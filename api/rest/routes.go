@@ -39,6 +39,11 @@ func Routes(r chi.Router, svc *service.Service) {
 	r.Get("/queues/{queue}/redrives", action("listRedrives", a.listRedrives, "limit"))
 	r.Get("/redrives/{redrive}", action("getRedrive", a.getRedrive))
 	r.Delete("/redrives/{redrive}", action("cancelRedrive", a.cancelRedrive))
+
+	r.Post("/users", action("createUser", a.createUser))
+	r.Get("/users", action("listUsers", a.listUsers, "limit", "cursor"))
+	r.Patch("/users/{user}", action("updateUser", a.updateUser))
+	r.Delete("/users/{user}", action("deleteUser", a.deleteUser))
 }
 
 // action makes a route's handler: it names the action and the queue for the log,
