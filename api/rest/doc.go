@@ -21,6 +21,8 @@
 //	@tag.description	Sending, receiving, settling and looking at messages.
 //	@tag.name			redrives
 //	@tag.description	Moving messages back from a dead-letter queue.
+//	@tag.name			keys
+//	@tag.description	Who may call, where authentication is on: by a key's token here, and by signatures in Amazon's dialect.
 //	@tag.name			users
 //	@tag.description	Those who sign in to the console by a name and a password.
 package rest

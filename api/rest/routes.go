@@ -40,6 +40,12 @@ func Routes(r chi.Router, svc *service.Service) {
 	r.Get("/redrives/{redrive}", action("getRedrive", a.getRedrive))
 	r.Delete("/redrives/{redrive}", action("cancelRedrive", a.cancelRedrive))
 
+	r.Post("/keys", action("createKey", a.createKey))
+	r.Get("/keys", action("listKeys", a.listKeys, "account", "limit", "cursor"))
+	r.Get("/keys/{key}", action("getKey", a.getKey))
+	r.Delete("/keys/{key}", action("revokeKey", a.revokeKey))
+	r.Post("/keys/{key}/rotate", action("rotateKey", a.rotateKey))
+
 	r.Post("/users", action("createUser", a.createUser))
 	r.Get("/users", action("listUsers", a.listUsers, "limit", "cursor"))
 	r.Patch("/users/{user}", action("updateUser", a.updateUser))
