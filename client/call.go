@@ -29,6 +29,7 @@ type call struct {
 	wait   time.Duration // that the server may take in addition
 	key    string        // for the server to know a repeat by
 	hasKey bool
+	once   bool // it is tried once: a repeat would do more
 }
 
 // do makes the call, repeating it as the package's comment says, and decodes the
@@ -42,7 +43,7 @@ func (c *Client) do(ctx context.Context, call call, out any) (status, tries int,
 	var failed time.Time
 	for tries = 1; ; tries++ {
 		status, err = c.try(ctx, call, body, out)
-		if err == nil || ctx.Err() != nil || !repeatable(err) {
+		if err == nil || ctx.Err() != nil || call.once || !repeatable(err) {
 			return status, tries, err
 		}
 		if failed.IsZero() {

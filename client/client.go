@@ -21,6 +21,7 @@
 //   - CreateQueue reports that the queue existed; DeleteQueue reports success;
 //     PurgeQueue counts what the last try deleted; UpdateQueue sets the same again;
 //     StartRedrive reports redrive_running and CancelRedrive perhaps redrive_ended.
+//   - RevokeKey reports perhaps key_not_found. CreateKey and RotateKey are never repeated.
 //   - All others only read.
 //
 // # Errors

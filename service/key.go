@@ -132,25 +132,24 @@ func (s *Service) GetKey(ctx context.Context, caller Caller, id string) (AccessK
 	return key, nil
 }
 
-// getKeyToChange is GetKey for a key that is to be changed, which may do no more than the caller.
-func (s *Service) getKeyToChange(ctx context.Context, caller Caller, id string) (AccessKey, error) {
+// authorizeKeyChange is authorize for a change of a key, which may do no more than the caller.
+func (s *Service) authorizeKeyChange(ctx context.Context, caller Caller, id string) error {
 	key, err := s.GetKey(ctx, caller, id)
-	if err != nil {
-		return AccessKey{}, err
+	switch {
+	case err != nil:
+		return err
+	case !key.RevokedAt.IsZero():
+		return ErrKeyNotFound(id)
+	case !caller.actor.rights.cover(key.Rights):
+		return s.refuse(ctx, caller, ActionManageKeys, "", errBeyondRights())
 	}
-	if !key.RevokedAt.IsZero() {
-		return AccessKey{}, ErrKeyNotFound(id)
-	}
-	if !caller.actor.rights.cover(key.Rights) {
-		return AccessKey{}, s.refuse(ctx, caller, ActionManageKeys, "", errBeyondRights())
-	}
-	return key, nil
+	return nil
 }
 
 // RotateKey gives a key another secret, which is told this once. The one that it had last works on
 // for a time of grace; one that was replaced before ends now.
 func (s *Service) RotateKey(ctx context.Context, caller Caller, rotate RotateKey) (AccessKey, Credentials, error) {
-	if _, err := s.getKeyToChange(ctx, caller, rotate.ID); err != nil {
+	if err := s.authorizeKeyChange(ctx, caller, rotate.ID); err != nil {
 		return AccessKey{}, Credentials{}, err
 	}
 	grace := DefaultKeyGrace
@@ -174,7 +173,7 @@ func (s *Service) RotateKey(ctx context.Context, caller Caller, rotate RotateKey
 // RevokeKey ends a key for ever: here at once, on all replicas within a few seconds. Receives
 // of it that wait end with CodeUnauthenticated.
 func (s *Service) RevokeKey(ctx context.Context, caller Caller, id string) error {
-	if _, err := s.getKeyToChange(ctx, caller, id); err != nil {
+	if err := s.authorizeKeyChange(ctx, caller, id); err != nil {
 		return err
 	}
 	if err := s.store.RevokeKey(ctx, id); err != nil {

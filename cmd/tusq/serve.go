@@ -40,9 +40,8 @@ const (
 
 type serveCmd struct {
 	databaseFlags
+	authFlags
 	Listen     string         `help:"Address to listen on." env:"TUSQ_LISTEN" default:"127.0.0.1:9324" placeholder:"HOST:PORT"`
-	Auth       string         `help:"Authentication: off, the default on a loopback address, is all that this version has." env:"TUSQ_AUTH" enum:"on,off,default" default:"default" placeholder:"off"`
-	Insecure   bool           `help:"Serve an address that others can reach although authentication is off." env:"TUSQ_INSECURE"`
 	Account    string         `help:"Account whose queues are served: 12 digits." env:"TUSQ_ACCOUNT" default:"000000000000" placeholder:"ID"`
 	Region     string         `help:"Region in the queues' ARNs." env:"TUSQ_REGION" default:"us-east-1" placeholder:"NAME"`
 	PublicURL  string         `help:"URL under which clients reach the service, for queue URLs. Absent: the request's own host." env:"TUSQ_PUBLIC_URL" placeholder:"URL"`
@@ -62,23 +61,12 @@ func (c *serveCmd) Validate() error {
 	if !accountID.MatchString(c.Account) {
 		return errors.New("--account must have 12 digits")
 	}
-	if c.Auth == "on" {
-		return errors.New("--auth on: this version has no keys yet; serve a loopback address, or a private network with --auth off --insecure")
-	}
 	if c.Profiles != "" {
 		if _, err := profileServer(c.Profiles); err != nil {
 			return err
 		}
 	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
-	}
-	if !isLoopback(host) && (c.Auth != "off" || !c.Insecure) {
-		return fmt.Errorf("--listen %s can be reached by others, and this version cannot authenticate them: "+
-			"if a private network protects it, say --auth off --insecure", c.Listen)
-	}
-	return nil
+	return c.validate(c.Listen)
 }
 
 func isLoopback(host string) bool {
@@ -90,6 +78,10 @@ func isLoopback(host string) bool {
 func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 	gcpace.Start(heapRoom)
 	log := c.logger(g.Stderr)
+	masterKeys, err := c.givenMasterKeys()
+	if err != nil {
+		return err
+	}
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", c.Listen) // first: a taken port is known at once
 	if err != nil {
@@ -110,12 +102,19 @@ func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 		return err
 	}
 	defer store.Close()
-	svc, err := service.New(ctx, store, service.Options{Logger: log, NoCoalesce: c.NoCoalesce})
+	opts, err := c.serviceOptions(masterKeys, log)
 	if err != nil {
 		return err
 	}
+	svc, err := service.New(ctx, store, opts)
+	if err != nil {
+		return err
+	}
+	if err := c.bootstrap(ctx, svc, g.Stdout, log); err != nil {
+		return err
+	}
 	log.Info("serving", "address", listener.Addr().String(), "version", version.String(), "migrations_applied", applied)
-	printWelcome(g.Stdout, listener.Addr())
+	printWelcome(g.Stdout, listener.Addr(), c.on(c.Listen))
 	return c.serve(ctx, listener, svc, db, log)
 }
 
@@ -178,8 +177,10 @@ func (c *serveCmd) httpServer(svc *service.Service, log *slog.Logger) *http.Serv
 		Logger:  log,
 		Metrics: metrics,
 		Account: c.Account,
+		Auth:    c.on(c.Listen), MetricsPublic: c.MetricsPublic,
 		SQS: sqs.New(svc, sqs.Options{
 			Region: c.Region, PublicURL: c.PublicURL, TrustedProxies: c.Proxies, Strict: c.StrictAWS, Logger: log,
+			Signatures: c.signatures(svc),
 		}),
 		Console: web.New(svc, web.Options{Logger: log}),
 	})
@@ -226,17 +227,20 @@ func (c *serveCmd) logger(out io.Writer) *slog.Logger {
 }
 
 // printWelcome shows a newcomer what to do next.
-func printWelcome(out io.Writer, address net.Addr) {
-	url := "http://" + address.String()
+func printWelcome(out io.Writer, address net.Addr, authenticated bool) {
+	url, token := "http://"+address.String(), ""
+	if authenticated {
+		token = ` -H "Authorization: Bearer $TUSQ_TOKEN"`
+	}
 	fmt.Fprintf(out, `
 tusq serves on %[1]s
   console   %[1]s/console
   API docs  %[1]s/docs
 
 Try, in another terminal:
-  curl -X POST %[1]s/v1/queues -H 'Content-Type: application/json' -d '{"name": "demo"}'
-  curl -X POST %[1]s/v1/queues/demo/messages -H 'Content-Type: text/plain' -d 'hello'
-  curl -X POST %[1]s/v1/queues/demo/messages/receive
+  curl -X POST %[1]s/v1/queues%[2]s -H 'Content-Type: application/json' -d '{"name": "demo"}'
+  curl -X POST %[1]s/v1/queues/demo/messages%[2]s -H 'Content-Type: text/plain' -d 'hello'
+  curl -X POST %[1]s/v1/queues/demo/messages/receive%[2]s
 
-`, url)
+`, url, token)
 }
