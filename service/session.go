@@ -185,7 +185,7 @@ func (s *Service) noteSignOut(ctx context.Context, caller Caller, err error) {
 
 // caller makes the caller of a user's session.
 func (s Session) caller(from netip.Addr) Caller {
-	return Caller{Account: s.Account, From: from, actor: &actor{name: "user " + s.User, account: s.Account, rights: s.Rights.grants()}}
+	return Caller{Account: s.Account, From: from, actor: &actor{name: "user " + s.User, account: s.Account, rights: s.grants()}}
 }
 
 func hashSession(token string) []byte {

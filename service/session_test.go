@@ -103,6 +103,22 @@ func TestSignInRefuses(t *testing.T) {
 	}
 }
 
+// An attempt for a name that does not exist, or cannot, hashes as one for a user does: where no
+// password can be hashed, neither is answered. That is no failure of the attempt's.
+func TestSignInTakesTheSameWork(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	w.createUser("ann", viewer)
+	free := w.FillHashing()
+	for _, name := range []string{"ann", "nobody", "<b>", ""} {
+		_, err := w.signIn(name, password)
+		wantCode(t, err, service.CodeOverloaded)
+	}
+	_, err := w.SignIn(w.ctx, service.SignIn{Account: testservice.Account, User: "ann", Password: strings.Repeat("x", service.MaxPassword+1)})
+	wantCode(t, err, service.CodeOverloaded)
+	free()
+	w.mustSignIn("ann")
+}
+
 func TestSignInIsLimited(t *testing.T) {
 	w := setup(t, service.QueueChange{})
 	w.createUser("ann", viewer)
