@@ -39,3 +39,13 @@ func (s *Service) FillHashing() (free func()) {
 		}
 	}
 }
+
+// Ended tells whether a caller's rights hold no longer.
+func Ended(caller Caller) bool {
+	select {
+	case <-caller.ended():
+		return true
+	default:
+		return false
+	}
+}
