@@ -101,7 +101,7 @@ func (c *console) redriveForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.render(w, view{Template: "redrive", Title: "Redrive " + part.Queue, Page: part})
+	return c.render(w, r, view{Template: "redrive", Title: "Redrive " + part.Queue, Page: part})
 }
 
 func (c *console) startRedrive(w http.ResponseWriter, r *http.Request) error {
