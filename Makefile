@@ -11,8 +11,8 @@ RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-build: ## build bin/tusq
-	CGO_ENABLED=0 go build -trimpath -ldflags "-X tusq/internal/version.release=$(VERSION)" -o bin/tusq ./cmd/tusq
+build: ## build bin/tusq: the same bytes wherever it is built, by the same Go
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-X tusq/internal/version.release=$(VERSION)" -o bin/tusq ./cmd/tusq
 
 run: setup build ## install what is missing, build, and serve on http://127.0.0.1:9324
 	bin/tusq serve
