@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -155,7 +156,9 @@ func repeatable(err error) bool {
 	}
 	var bad badAnswerError
 	var certificate *tls.CertificateVerificationError
-	return !errors.As(err, &bad) && !errors.As(err, &certificate)
+	var alert *net.OpError // by which the server ended the handshake
+	refused := errors.As(err, &alert) && alert.Op == "remote error"
+	return !errors.As(err, &bad) && !errors.As(err, &certificate) && !refused
 }
 
 // pauseBefore returns how long to wait after so many tries: doubling, a random half of

@@ -4,10 +4,57 @@ CREATE FUNCTION public.tusq_now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$SELECT now()$$;
 
+CREATE TABLE public.audit_log (
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    account text NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    resource text NOT NULL,
+    client text NOT NULL,
+    request_id text NOT NULL,
+    result text NOT NULL,
+    detail jsonb NOT NULL
+);
+
+CREATE TABLE public.data_keys (
+    id bigint NOT NULL,
+    account text NOT NULL,
+    queue_id bigint NOT NULL,
+    sealed bytea NOT NULL,
+    sealed_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.instance (
     only_row boolean DEFAULT true NOT NULL,
     receipt_key bytea NOT NULL,
+    identity_version bigint DEFAULT 0 NOT NULL,
     CONSTRAINT instance_only_row_check CHECK (only_row)
+);
+
+CREATE TABLE public.key_secrets (
+    key_id text NOT NULL,
+    number integer NOT NULL,
+    token_hash bytea NOT NULL,
+    sealed bytea NOT NULL,
+    sealed_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone
+);
+
+CREATE TABLE public.keys (
+    id text NOT NULL,
+    account text NOT NULL,
+    name text NOT NULL,
+    actions text[] NOT NULL,
+    queues text[] NOT NULL,
+    sources text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone
 );
 
 CREATE TABLE public.message_groups (
@@ -81,6 +128,7 @@ CREATE TABLE public.queues (
     deduplication_scope text DEFAULT ''::text NOT NULL,
     purged_at timestamp with time zone,
     durability text DEFAULT 'default'::text NOT NULL,
+    data_key bigint,
     CONSTRAINT queues_check CHECK (((dead_letter_queue IS NULL) = (max_receives IS NULL))),
     CONSTRAINT queues_durability_check CHECK ((durability = ANY (ARRAY['default'::text, 'async'::text, 'local'::text, 'quorum'::text, 'applied'::text])))
 );
@@ -119,8 +167,40 @@ CREATE TABLE public.schema_state (
     CONSTRAINT schema_state_only_row_check CHECK (only_row)
 );
 
+CREATE TABLE public.sessions (
+    token_hash bytea NOT NULL,
+    account text NOT NULL,
+    key_id text,
+    user_name text,
+    created_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone NOT NULL,
+    CONSTRAINT sessions_check CHECK (((key_id IS NULL) <> (user_name IS NULL)))
+);
+
+CREATE TABLE public.users (
+    account text NOT NULL,
+    name text NOT NULL,
+    password text NOT NULL,
+    actions text[] NOT NULL,
+    queues text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.data_keys
+    ADD CONSTRAINT data_keys_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.instance
     ADD CONSTRAINT instance_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.key_secrets
+    ADD CONSTRAINT key_secrets_pkey PRIMARY KEY (key_id, number);
+
+ALTER TABLE ONLY public.keys
+    ADD CONSTRAINT keys_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.message_groups
     ADD CONSTRAINT message_groups_pkey PRIMARY KEY (queue_id, group_id);
@@ -146,6 +226,16 @@ ALTER TABLE ONLY public.redrives
 ALTER TABLE ONLY public.schema_state
     ADD CONSTRAINT schema_state_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (account, name);
+
+CREATE INDEX audit_log_account ON public.audit_log USING btree (account, id);
+
+CREATE INDEX keys_account ON public.keys USING btree (account, id);
+
 CREATE INDEX message_groups_ready ON public.message_groups USING btree (queue_id, turn, ready_at);
 
 CREATE INDEX messages_claim ON public.messages USING btree (queue_id, priority, returned, visible_at, id);
@@ -163,3 +253,5 @@ CREATE INDEX receive_attempts_expired ON public.receive_attempts USING btree (ex
 CREATE UNIQUE INDEX redrives_active ON public.redrives USING btree (source_id) WHERE (ended_at IS NULL);
 
 CREATE INDEX redrives_source ON public.redrives USING btree (source_id, started_at);
+
+CREATE INDEX sessions_used ON public.sessions USING btree (used_at);

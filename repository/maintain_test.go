@@ -110,7 +110,7 @@ func TestQueuesRoundTrip(t *testing.T) {
 	if again, created, err := s.CreateQueue(s.ctx, service.Queue{ID: 43, Account: account, Name: "all_of-it"}, 0); created || err != nil || again.ID != 42 {
 		t.Errorf("created again: %v %v %v", created, err, again.ID)
 	}
-	filter := service.QueueFilter{Account: account, Prefix: "all_", Limit: 10}
+	filter := service.QueueFilter{Beginnings: []string{""}, Account: account, Prefix: "all_", Limit: 10}
 	queues, err := s.ListQueues(s.ctx, filter)
 	if err != nil || len(queues) != 1 {
 		t.Errorf("listed %v, %v", queues, err)

@@ -20,6 +20,7 @@ type queueCache struct {
 	store QueueStore
 	// outlast repeats a read while the database is away, as flushes do.
 	outlast func(ctx context.Context, read func() error) error
+	permits func(Queue) []Permit // nil: none
 	flight  singleflight.Group
 
 	mu      sync.RWMutex
@@ -35,8 +36,8 @@ type cacheEntry struct {
 	until time.Time
 }
 
-func newQueueCache(store QueueStore, outlast func(context.Context, func() error) error) *queueCache {
-	return &queueCache{store: store, outlast: outlast, entries: map[queueKey]cacheEntry{}, names: map[int64]queueKey{}}
+func newQueueCache(store QueueStore, outlast func(context.Context, func() error) error, permits func(Queue) []Permit) *queueCache {
+	return &queueCache{store: store, outlast: outlast, permits: permits, entries: map[queueKey]cacheEntry{}, names: map[int64]queueKey{}}
 }
 
 // get returns a queue, which must not be changed.
@@ -73,6 +74,9 @@ func (c *queueCache) load(ctx context.Context, key queueKey, epoch int) (*Queue,
 	if err != nil {
 		delete(c.entries, key)
 		return nil, err
+	}
+	if c.permits != nil {
+		queue.permits = c.permits(queue)
 	}
 	if epoch == c.epoch {
 		if len(c.entries) >= cacheSize {

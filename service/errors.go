@@ -22,6 +22,9 @@ const (
 	CodeUnsupportedMediaType Code = "unsupported_media_type" // a body of a type that is not spoken here
 	CodeRouteNotFound        Code = "route_not_found"        // no such path
 	CodeMethodNotAllowed     Code = "method_not_allowed"     // the path exists, with other methods
+	CodeUnauthenticated      Code = "unauthenticated"        // no credentials, or none that are valid
+	CodeForbidden            Code = "forbidden"              // the credentials do not permit this
+	CodeRateLimited          Code = "rate_limited"           // too many requests of this key or account; try again
 	CodeQueueNotFound        Code = "queue_not_found"        // no such queue, or it was deleted
 	CodeQueueExists          Code = "queue_exists"           // it exists with other settings
 	CodeInvalidQueueName     Code = "invalid_queue_name"     // not 1 to 80 of A-Z a-z 0-9 _ -
@@ -47,18 +50,22 @@ const (
 	CodeRedriveEnded         Code = "redrive_ended"          // it cannot be cancelled any more
 	CodeStandbyRequired      Code = "standby_required"       // this durability needs a synchronous standby, and none is named
 	CodeStandbyMissing       Code = "standby_missing"        // the queue's durability cannot be kept now; try again
+	CodeKeyNotFound          Code = "key_not_found"          // no such key, or it was revoked
+	CodeTooManyKeys          Code = "too_many_keys"          // revoke some before more are made
+	CodeMasterKeyMissing     Code = "master_key_missing"     // keys need one to seal their secrets
 )
 
 // Codes lists every code.
 var Codes = []Code{
 	CodeInternal, CodeUnavailable, CodeStorageFull, CodeOverloaded, CodeInvalidRequest, CodeInvalidParameter,
 	CodeMissingParameter, CodeRequestTooLarge, CodeUnsupportedMediaType, CodeRouteNotFound,
-	CodeMethodNotAllowed, CodeQueueNotFound, CodeQueueExists, CodeInvalidQueueName,
+	CodeMethodNotAllowed, CodeUnauthenticated, CodeForbidden, CodeRateLimited,
+	CodeQueueNotFound, CodeQueueExists, CodeInvalidQueueName,
 	CodeInvalidMessage, CodeInvalidAttribute, CodeMessageTooLarge, CodeBatchEmpty,
 	CodeBatchTooMany, CodeBatchTooLarge, CodeReceiptInvalid, CodeReceiptStale, CodeReceiptExpired,
 	CodeAttemptVoid, CodeMessageNotFound, CodeQueueDeletedRecently, CodePurgeInProgress, CodeTooManyInFlight, CodeKeyInUse,
 	CodeKeyReused, CodeNotDeadLetterQueue, CodeRedriveNotFound, CodeRedriveRunning, CodeRedriveEnded,
-	CodeStandbyRequired, CodeStandbyMissing,
+	CodeStandbyRequired, CodeStandbyMissing, CodeKeyNotFound, CodeTooManyKeys, CodeMasterKeyMissing,
 }
 
 // Error is an error that may be told to the caller: its message is safe to show.

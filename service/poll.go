@@ -16,16 +16,27 @@ type poller struct {
 	receive ReceiveMessages
 	waiter  *wake.Waiter
 	timeout <-chan time.Time
-	over    bool // the time is over
+	ended   <-chan struct{} // closed when the caller's rights hold no longer
+	over    bool            // the time is over
 }
 
-// poll claims, and sleeps until there may be more, for as long as wait.
+// poll claims, and sleeps until there may be more, for as long as wait. Beyond the most
+// receives that may wait at a time it gives what is there now, or refuses: an empty answer
+// would have the client ask again at once.
 func (s *Service) poll(ctx context.Context, caller Caller, q *Queue, receive ReceiveMessages, wait time.Duration) ([]Claimed, error) {
+	defer s.polls.Add(-1)
+	if s.polls.Add(1) > s.maxPolls {
+		claimed, err := s.claimOnce(ctx, q, receive)
+		if err != nil || len(claimed) > 0 {
+			return claimed, err
+		}
+		return nil, Errorf(CodeOverloaded, "As many receives wait here as may; try again in a moment.")
+	}
 	waiter := s.hub.Register(q.ID)
 	defer waiter.Close()
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
-	p := poller{Service: s, queue: q, receive: receive, waiter: waiter, timeout: timeout.C}
+	p := poller{Service: s, queue: q, receive: receive, waiter: waiter, timeout: timeout.C, ended: caller.ended()}
 	for {
 		claimed, woken, err := p.round(ctx)
 		if err != nil || len(claimed) > 0 || !woken || p.over {
@@ -104,6 +115,8 @@ func (p *poller) sleep(ctx context.Context, demand *parked) (handed []Claimed, w
 	case <-p.timeout:
 		p.over = true
 	case <-p.draining:
+	case <-p.ended:
+		err = errUnauthenticated()
 	case <-ctx.Done():
 		err = ctx.Err()
 	}

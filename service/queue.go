@@ -9,11 +9,6 @@ import (
 	"time"
 )
 
-// Caller is who a call is made for. Queues of one account are invisible to all others.
-type Caller struct {
-	Account string // 12 digits
-}
-
 // Settings are a queue's rules. All durations are whole seconds.
 type Settings struct {
 	VisibilityTimeout time.Duration // 0 to MaxVisibility
@@ -23,6 +18,7 @@ type Settings struct {
 	MaxMessageSize    int           // bytes of body and attributes, MinMaxMessageSize to MaxMessageBytes
 	DeadLetter        *DeadLetter   // nil: messages are delivered until they expire
 	Durability        Durability    // of its messages
+	Encryption        Encryption    // of its messages: of those that are sent from now on
 
 	FIFO                 bool               // by its name; see IsFIFO
 	ContentDeduplication bool               // of a FIFO queue: a message without deduplication id gets its body's SHA-256
@@ -59,6 +55,7 @@ func DefaultSettings() Settings {
 		Retention:         DefaultRetention,
 		MaxMessageSize:    DefaultMessageSize,
 		Durability:        DurabilityDefault,
+		Encryption:        EncryptionNone,
 	}
 }
 
@@ -72,6 +69,11 @@ type Queue struct {
 	Tags      map[string]string
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	DataKeyID  int64    // by which new messages are encrypted; 0: they are not
+	NewDataKey *DataKey // of a queue that is to be stored: that key, if it is a new one
+
+	permits permits // to other accounts; set by the cache
 }
 
 // QueueChange names the settings to set; nil leaves a setting as it is.
@@ -83,6 +85,7 @@ type QueueChange struct {
 	MaxMessageSize    *int
 	DeadLetter        *DeadLetter // a zero DeadLetter removes the policy
 	Durability        *Durability
+	Encryption        *Encryption
 	Extra             map[string]string // an empty value removes the attribute
 	Tags              map[string]string // replaces all tags; nil leaves them
 
@@ -92,6 +95,8 @@ type QueueChange struct {
 	// Edit changes Tags and Extra in the light of what they are, in the transaction that
 	// stores them; nil: nothing more. Its error ends the call.
 	Edit func(*Queue) error
+
+	newDataKey func(account string, queueID int64) (*DataKey, error) // set by the service
 }
 
 // CreateQueue asks for a queue. Where it exists already, the settings that are
@@ -138,12 +143,16 @@ func (s Stats) Total() int64 { return s.Visible + s.InFlight + s.Delayed }
 // CreateQueue makes a queue, or returns the one that has this name and, as far as
 // they are given, these settings; created tells which.
 func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQueue) (queue Queue, created bool, err error) {
+	if err := s.authorize(ctx, caller, ActionCreateQueue, create.Name); err != nil {
+		return Queue{}, false, err
+	}
 	if err := validQueueName(create.Name); err != nil {
 		return Queue{}, false, err
 	}
 	if err := s.validChange(ctx, caller, create.Name, create.QueueChange); err != nil {
 		return Queue{}, false, err
 	}
+	create.newDataKey = s.dataKeys.create
 	wanted := Queue{
 		ID:       1 + rand.Int64N(1<<62),
 		Account:  caller.Account,
@@ -170,14 +179,29 @@ func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQ
 
 // GetQueue returns a queue by its name, as the database has it now.
 func (s *Service) GetQueue(ctx context.Context, caller Caller, name string) (Queue, error) {
+	return s.GetQueueFor(ctx, caller, ActionGetQueue, name)
+}
+
+// GetQueueFor is GetQueue for a dialect that has to know a queue in order to do something
+// with it: the caller needs the right to that, and not to see the queue.
+func (s *Service) GetQueueFor(ctx context.Context, caller Caller, action Action, name string) (Queue, error) {
+	if err := s.authorize(ctx, caller, action, name); err != nil {
+		return Queue{}, err
+	}
 	if err := validQueueName(name); err != nil {
 		return Queue{}, err
 	}
 	return s.store.GetQueue(ctx, caller.Account, name)
 }
 
-// ListQueues returns a page of the caller's queues in the order of their names.
+// ListQueues returns a page of the queues that the caller's rights cover, in the order of
+// their names. Those of one dead-letter queue are part of what is to be known of that queue:
+// of them the caller sees all.
 func (s *Service) ListQueues(ctx context.Context, caller Caller, list ListQueues) (QueuePage, error) {
+	filter := QueueFilter{Account: caller.Account, Prefix: list.Prefix, DeadLetter: list.DeadLetter}
+	if err := s.authorizeList(ctx, caller, &filter); err != nil {
+		return QueuePage{}, err
+	}
 	if list.Limit == 0 {
 		list.Limit = MaxListLimit
 	}
@@ -191,9 +215,8 @@ func (s *Service) ListQueues(ctx context.Context, caller Caller, list ListQueues
 	if err != nil || !isNamePrefix(string(after)) {
 		return QueuePage{}, invalid("cursor", "This is not a cursor of a list of queues.")
 	}
-	queues, err := s.store.ListQueues(ctx, QueueFilter{
-		Account: caller.Account, Prefix: list.Prefix, After: string(after), DeadLetter: list.DeadLetter, Limit: list.Limit + 1,
-	})
+	filter.After, filter.Limit = string(after), list.Limit+1
+	queues, err := s.store.ListQueues(ctx, filter)
 	if err != nil {
 		return QueuePage{}, err
 	}
@@ -205,14 +228,34 @@ func (s *Service) ListQueues(ctx context.Context, caller Caller, list ListQueues
 	return page, nil
 }
 
+// authorizeList is authorize for a list: it limits the filter to what the caller's rights cover.
+func (s *Service) authorizeList(ctx context.Context, caller Caller, filter *QueueFilter) error {
+	if filter.DeadLetter != "" {
+		filter.Beginnings = []string{""}
+		return s.authorize(ctx, caller, ActionListSources, filter.DeadLetter)
+	}
+	switch {
+	case caller.actor == nil:
+		return s.refuse(ctx, caller, ActionListQueues, "", errUnauthenticated())
+	case caller.Account != caller.actor.account, !caller.actor.rights.actions.has(ActionListQueues):
+		return s.refuse(ctx, caller, ActionListQueues, "", errForbidden(ActionListQueues))
+	}
+	filter.Names, filter.Beginnings = caller.actor.rights.names, caller.actor.rights.prefixes
+	return nil
+}
+
 // UpdateQueue sets the given settings and returns the queue as it is then.
 func (s *Service) UpdateQueue(ctx context.Context, caller Caller, name string, change QueueChange) (Queue, error) {
+	if err := s.authorize(ctx, caller, ActionUpdateQueue, name); err != nil {
+		return Queue{}, err
+	}
 	if err := validQueueName(name); err != nil {
 		return Queue{}, err
 	}
 	if err := s.validChange(ctx, caller, name, change); err != nil {
 		return Queue{}, err
 	}
+	change.newDataKey = s.dataKeys.create
 	if change.DeduplicationScope != nil {
 		return Queue{}, invalid("deduplication_scope", "deduplication_scope is chosen when a queue is created.")
 	}
@@ -227,6 +270,9 @@ func (s *Service) UpdateQueue(ctx context.Context, caller Caller, name string, c
 // DeleteQueue deletes a queue with all its messages. Open receives on it end with
 // CodeQueueNotFound.
 func (s *Service) DeleteQueue(ctx context.Context, caller Caller, name string) error {
+	if err := s.authorize(ctx, caller, ActionDeleteQueue, name); err != nil {
+		return err
+	}
 	if err := validQueueName(name); err != nil {
 		return err
 	}
@@ -241,7 +287,7 @@ func (s *Service) DeleteQueue(ctx context.Context, caller Caller, name string) e
 // PurgeQueue deletes the messages that were sent before the call and returns their number.
 // A FIFO queue forgets their deduplication ids too.
 func (s *Service) PurgeQueue(ctx context.Context, caller Caller, purge PurgeQueue) (int64, error) {
-	queue, err := s.GetQueue(ctx, caller, purge.Name)
+	queue, err := s.GetQueueFor(ctx, caller, ActionPurgeQueue, purge.Name)
 	if err != nil {
 		return 0, err
 	}
@@ -260,7 +306,7 @@ func (s *Service) GetQueueStats(ctx context.Context, caller Caller, name string)
 }
 
 // validChange checks a change of a queue, that the database can keep its durability, and that
-// its dead-letter queue exists and is of its kind.
+// its dead-letter queue exists, is of its kind, and is one that the caller may send to.
 func (s *Service) validChange(ctx context.Context, caller Caller, name string, change QueueChange) error {
 	if err := change.valid(IsFIFO(name)); err != nil {
 		return err
@@ -270,6 +316,9 @@ func (s *Service) validChange(ctx context.Context, caller Caller, name string, c
 	}
 	if change.DeadLetter == nil || change.DeadLetter.Queue == "" {
 		return nil
+	}
+	if err := s.authorize(ctx, caller, ActionSendMessages, change.DeadLetter.Queue); err != nil {
+		return err
 	}
 	if change.DeadLetter.Queue == name {
 		return invalid("dead_letter.queue", "A queue cannot be its own dead-letter queue.")
@@ -316,6 +365,9 @@ func (c QueueChange) apply(q *Queue) error {
 	if c.Tags != nil {
 		q.Tags = maps.Clone(c.Tags)
 	}
+	if err := c.applyEncryption(q); err != nil {
+		return err
+	}
 	if c.Edit == nil {
 		return nil
 	}
@@ -323,6 +375,23 @@ func (c QueueChange) apply(q *Queue) error {
 		return err
 	}
 	return validTags(q.Tags)
+}
+
+// applyEncryption gives a queue that begins to be encrypted a data key. One that ends keeps what
+// was encrypted so; begun again, it has another key.
+func (c QueueChange) applyEncryption(q *Queue) (err error) {
+	if c.Encryption == nil || *c.Encryption == q.Settings.Encryption {
+		return nil
+	}
+	q.Settings.Encryption, q.DataKeyID = *c.Encryption, 0
+	if q.Settings.Encryption == EncryptionNone {
+		return nil
+	}
+	if q.NewDataKey, err = c.newDataKey(q.Account, q.ID); err != nil {
+		return err
+	}
+	q.DataKeyID = q.NewDataKey.ID
+	return nil
 }
 
 func set[T any](to *T, from *T) {
@@ -347,6 +416,8 @@ func (c QueueChange) differs(q Queue) string {
 		return "max_message_size"
 	case differ(c.Durability, q.Settings.Durability):
 		return "durability"
+	case differ(c.Encryption, q.Settings.Encryption):
+		return "encryption"
 	case differ(c.ContentDeduplication, q.Settings.ContentDeduplication):
 		return "content_deduplication"
 	case differ(c.DeduplicationScope, q.Settings.DeduplicationScope):

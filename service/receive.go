@@ -15,6 +15,9 @@ import (
 // message in time is not an error. When ctx ends (the client has gone) what was
 // claimed is released and ctx's error returned.
 func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue string, receive ReceiveMessages) ([]Message, error) {
+	if err := s.authorize(ctx, caller, ActionReceiveMessages, queue); err != nil {
+		return nil, err
+	}
 	q, err := s.queues.get(ctx, caller.Account, queue)
 	if err != nil {
 		return nil, err
@@ -22,6 +25,7 @@ func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue stri
 	if err := receive.valid(); err != nil {
 		return nil, err
 	}
+	receive.AttemptID = caller.ownName(receive.AttemptID)
 	wait := q.Settings.ReceiveWait
 	if receive.Wait != nil {
 		wait = *receive.Wait
@@ -35,7 +39,7 @@ func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue stri
 	}
 	faultpoint.Pass("service.claim.got")
 	s.answers.hold(ctx, claimed)
-	return s.deliver(q, claimed)
+	return s.deliver(ctx, q, claimed)
 }
 
 // receiveAnew claims messages, waiting for the first, and remembers them for the attempt.
@@ -97,9 +101,14 @@ func (s *Service) rememberReceive(ctx context.Context, q *Queue, receive Receive
 }
 
 // deliver seals the receipts of claimed messages. What cannot be delivered is released.
-func (s *Service) deliver(q *Queue, claimed []Claimed) ([]Message, error) {
-	messages := make([]Message, len(claimed))
-	for i, c := range claimed {
+func (s *Service) deliver(ctx context.Context, q *Queue, claimed []Claimed) ([]Message, error) {
+	readable, err := s.decryptAll(ctx, q.Name, claimed)
+	if err != nil {
+		s.release(q, claimed)
+		return nil, err
+	}
+	messages := make([]Message, len(readable))
+	for i, c := range readable {
 		m, err := c.message()
 		if err != nil {
 			s.release(q, claimed)
@@ -140,12 +149,15 @@ func (s *Service) PeekMessages(ctx context.Context, caller Caller, queue string,
 	default:
 		return MessagePage{}, invalid("state", "state must be visible, delayed or in_flight.")
 	}
-	q, err := s.GetQueue(ctx, caller, queue)
+	q, err := s.GetQueueFor(ctx, caller, ActionPeekMessages, queue)
 	if err != nil {
 		return MessagePage{}, err
 	}
 	found, cursor, err := s.store.PeekMessages(ctx, q, peek)
 	if err != nil {
+		return MessagePage{}, err
+	}
+	if found, err = s.decryptAll(ctx, q.Name, found); err != nil {
 		return MessagePage{}, err
 	}
 	page := MessagePage{Messages: make([]Message, len(found)), Cursor: cursor}

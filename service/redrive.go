@@ -56,21 +56,16 @@ func (s *Service) StartRedrive(ctx context.Context, caller Caller, start StartRe
 			return Redrive{}, err
 		}
 	}
-	source, err := s.redriveQueue(ctx, caller, "source", start.Source)
+	source, err := s.redriveQueue(ctx, caller, ActionRedriveQueue, "source", start.Source)
 	if err != nil {
 		return Redrive{}, err
 	}
-	sources, err := s.store.ListQueues(ctx, QueueFilter{Account: caller.Account, DeadLetter: start.Source, Limit: 1})
-	if err != nil {
+	if err := s.authorizeReturn(ctx, caller, start); err != nil {
 		return Redrive{}, err
-	}
-	if len(sources) == 0 {
-		return Redrive{}, &Error{Code: CodeNotDeadLetterQueue, Field: "source",
-			Message: "No queue has this one as its dead-letter queue."}
 	}
 	var destination Queue
 	if start.Destination != "" {
-		if destination, err = s.redriveQueue(ctx, caller, "destination", start.Destination); err != nil {
+		if destination, err = s.redriveQueue(ctx, caller, ActionSendMessages, "destination", start.Destination); err != nil {
 			return Redrive{}, err
 		}
 		if destination.ID == source.ID || destination.Settings.FIFO != source.Settings.FIFO {
@@ -85,8 +80,44 @@ func (s *Service) StartRedrive(ctx context.Context, caller Caller, start StartRe
 	return redrive, err
 }
 
-// redriveQueue is GetQueue with the field in its error.
-func (s *Service) redriveQueue(ctx context.Context, caller Caller, field, name string) (Queue, error) {
+// authorizeReturn checks that queues have the source as their dead-letter queue and, where
+// messages are to go back to where they came from, that the caller may send to all of these.
+func (s *Service) authorizeReturn(ctx context.Context, caller Caller, start StartRedrive) error {
+	filter := QueueFilter{Account: caller.Account, DeadLetter: start.Source, Beginnings: []string{""}, Limit: 1}
+	if start.Destination == "" {
+		filter.Limit = MaxListLimit
+	}
+	for found := 0; ; {
+		queues, err := s.store.ListQueues(ctx, filter)
+		if err != nil {
+			return err
+		}
+		if found += len(queues); found == 0 {
+			return &Error{Code: CodeNotDeadLetterQueue, Field: "source", Message: "No queue has this one as its dead-letter queue."}
+		}
+		if start.Destination != "" {
+			return nil
+		}
+		for _, queue := range queues {
+			if err := s.authorize(ctx, caller, ActionSendMessages, queue.Name); err != nil {
+				return err
+			}
+			filter.After = queue.Name
+		}
+		if len(queues) < filter.Limit {
+			return nil
+		}
+	}
+}
+
+// redriveQueue is GetQueueFor with the field in its error.
+func (s *Service) redriveQueue(ctx context.Context, caller Caller, action Action, field, name string) (Queue, error) {
+	if err := s.authorize(ctx, caller, action, name); err != nil {
+		if ErrorCode(err) == CodeQueueNotFound {
+			return Queue{}, noRedriveQueue(field, name)
+		}
+		return Queue{}, err
+	}
 	if validQueueName(name) != nil {
 		return Queue{}, noRedriveQueue(field, name)
 	}
@@ -105,7 +136,14 @@ func noRedriveQueue(field, name string) *Error {
 
 // GetRedrive returns a redrive, or CodeRedriveNotFound.
 func (s *Service) GetRedrive(ctx context.Context, caller Caller, id string) (Redrive, error) {
-	return s.store.GetRedrive(ctx, caller.Account, id)
+	redrive, err := s.store.GetRedrive(ctx, caller.Account, id)
+	if err != nil {
+		redrive.Source = "" // whose redrive it would be, the caller is not told
+	}
+	if refused := s.authorize(ctx, caller, ActionRedriveQueue, redrive.Source); refused != nil {
+		return Redrive{}, refused
+	}
+	return redrive, err
 }
 
 // ListRedrives returns the newest redrives, 1 to MaxListLimit, of a queue, newest first.
@@ -114,7 +152,7 @@ func (s *Service) ListRedrives(ctx context.Context, caller Caller, source string
 	if err := validInt("limit", limit, 1, MaxListLimit); err != nil {
 		return nil, err
 	}
-	queue, err := s.redriveQueue(ctx, caller, "source", source)
+	queue, err := s.redriveQueue(ctx, caller, ActionRedriveQueue, "source", source)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +162,9 @@ func (s *Service) ListRedrives(ctx context.Context, caller Caller, source string
 // CancelRedrive makes a redrive end soon: what it has moved stays moved. Its errors are
 // CodeRedriveNotFound and CodeRedriveEnded.
 func (s *Service) CancelRedrive(ctx context.Context, caller Caller, id string) (Redrive, error) {
+	if _, err := s.GetRedrive(ctx, caller, id); err != nil {
+		return Redrive{}, err
+	}
 	return s.store.CancelRedrive(ctx, caller.Account, id)
 }
 

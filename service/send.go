@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/cipher"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,9 @@ import (
 // SendMessages stores messages: one answer per message, in their order. An error
 // means that none was stored (or, with CodeUnavailable, that it is not known).
 func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string, send SendMessages) ([]Sent, error) {
+	if err := s.authorize(ctx, caller, ActionSendMessages, queue); err != nil {
+		return nil, err
+	}
 	q, err := s.queues.get(ctx, caller.Account, queue)
 	if err != nil {
 		return nil, err
@@ -20,6 +24,7 @@ func (s *Service) SendMessages(ctx context.Context, caller Caller, queue string,
 	if err := send.valid(); err != nil {
 		return nil, err
 	}
+	send.Key.ID = caller.ownName(send.Key.ID)
 	end, err := s.calls.begin(q, send.Key)
 	if err != nil {
 		return nil, err
@@ -44,6 +49,12 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 	if err := s.requireStandbys(ctx, q); err != nil {
 		return nil, false, err
 	}
+	var key cipher.AEAD
+	if q.DataKeyID != 0 {
+		if key, err = s.dataKeys.get(ctx, q.DataKeyID); err != nil {
+			return nil, false, err
+		}
+	}
 	ids, err := newMessageIDs(len(send.Messages))
 	if err != nil {
 		return nil, false, err
@@ -58,6 +69,9 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 		m := &made[i]
 		if sent[i].Err = send.Messages[i].outgoing(q.Settings, &m.out); sent[i].Err != nil {
 			continue
+		}
+		if key != nil {
+			m.out.encrypt(key, q.DataKeyID)
 		}
 		m.out.ID, m.out.StoredID = ids[i], ids[i]
 		m.op = op{kind: opSend, queue: q, send: &m.out, place: i}

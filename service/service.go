@@ -45,7 +45,21 @@ type Options struct {
 	// CheckInterval is how often it is checked whether something is visible for those that
 	// wait, which makes up for lost hints. 0: a second.
 	CheckInterval time.Duration
+	// Permits tells what a queue permits to other accounts, which a dialect's policies say. nil: nothing.
+	Permits func(Queue) []Permit
+	// MaxLongPolls is how many receives may wait at a time. 0: DefaultMaxLongPolls.
+	MaxLongPolls int
+	// Account is the deployment's own account: its administrators manage the keys of all accounts.
+	Account string
+	// MasterKeys seal the secrets of keys and the data keys of encrypted queues. Without any, there
+	// can be neither.
+	MasterKeys MasterKeys
+	Rates      Rates // of requests that are made with keys
 }
+
+// DefaultMaxLongPolls is how many receives may wait at a time. Each takes about 27 kB with
+// its connection.
+const DefaultMaxLongPolls = 20_000
 
 // Service carries out every call of every dialect. Its methods may be called from
 // any number of goroutines.
@@ -54,6 +68,10 @@ type Service struct {
 	log      *slog.Logger
 	receipts sealer
 	queues   *queueCache
+	dataKeys *dataKeys
+	permits  func(Queue) []Permit
+	account  string // the deployment's own
+	keys     *keyring
 	flushers map[Durability]*flusher
 	standbys standbys
 	calls    openCalls
@@ -74,7 +92,9 @@ type Service struct {
 	redrive  chan struct{} // wakes runRedrives
 	check    time.Duration
 
-	waiting atomic.Int64 // see Waiting
+	waiting  atomic.Int64 // see Waiting
+	polls    atomic.Int64 // receives that may wait, and those that are being refused
+	maxPolls int64
 
 	listenOnce sync.Once
 	listening  chan struct{} // closed once other replicas are listened to
@@ -92,6 +112,10 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 	s := &Service{
 		store:    store,
 		log:      opts.Logger,
+		permits:  opts.Permits,
+		account:  opts.Account,
+		keys:     newKeyring(store, opts),
+		dataKeys: newDataKeys(store, opts.MasterKeys),
 		made:     time.Now(),
 		receipts: newSealer(key),
 		calls:    openCalls{keys: map[openCall]bool{}},
@@ -108,9 +132,13 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		check:     cmp.Or(opts.CheckInterval, checkInterval),
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
+		maxPolls:  int64(cmp.Or(opts.MaxLongPolls, DefaultMaxLongPolls)),
 	}
-	s.queues = newQueueCache(store, s.outlast)
+	s.queues = newQueueCache(store, s.outlast, opts.Permits)
 	s.flushers = s.newFlushers(opts.NoCoalesce)
+	if err := s.startKeys(ctx); err != nil {
+		return nil, fmt.Errorf("load the keys: %w", err)
+	}
 	return s, nil
 }
 
@@ -146,6 +174,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.runListener(ctx) })
 	group.Go(func() error { return s.runPresence(ctx) })
 	group.Go(func() error { return s.runRedrives(ctx) })
+	group.Go(func() error { return s.runKeys(ctx) })
 	group.Go(func() error { return s.runHealth(ctx) })
 	group.Go(func() error {
 		return maintain.Run(ctx, s.log, []maintain.Job{
@@ -208,10 +237,15 @@ func (s *Service) resync(ctx context.Context) {
 	s.queues.forgetAll()
 	s.floors.forgetAll()
 	s.hub.WakeAll()
+	s.keys.lookSoon()
 	s.listenOnce.Do(func() { close(s.listening) })
 }
 
 func (s *Service) receiveEvent(e Event) {
+	if e.Identity {
+		s.keys.lookSoon()
+		return
+	}
 	if e.Changed {
 		s.queues.forget(e.QueueID)
 		s.floors.forget(e.QueueID)

@@ -14,6 +14,9 @@ func (s *Service) DeleteMessages(ctx context.Context, caller Caller, queue strin
 	for i, r := range receipts {
 		items[i].Receipt = r
 	}
+	if err := s.authorize(ctx, caller, ActionDeleteMessages, queue); err != nil {
+		return nil, err
+	}
 	return s.settle(ctx, caller, queue, opDelete, items)
 }
 
@@ -21,6 +24,9 @@ func (s *Service) DeleteMessages(ctx context.Context, caller Caller, queue strin
 // in their order: nil, CodeMessageNotFound, CodeReceiptStale, CodeReceiptExpired,
 // CodeReceiptInvalid, CodeInvalidParameter, or CodeUnavailable where it is not known.
 func (s *Service) ExtendMessages(ctx context.Context, caller Caller, queue string, extends []ExtendVisibility) ([]error, error) {
+	if err := s.authorize(ctx, caller, ActionExtendMessages, queue); err != nil {
+		return nil, err
+	}
 	return s.settle(ctx, caller, queue, opExtend, extends)
 }
 
@@ -32,6 +38,9 @@ func (s *Service) ReleaseMessages(ctx context.Context, caller Caller, queue stri
 	for i, r := range receipts {
 		items[i].Receipt = r
 	}
+	if err := s.authorize(ctx, caller, ActionReceiveMessages, queue); err != nil {
+		return err
+	}
 	_, err := s.settle(ctx, caller, queue, opRelease, items)
 	return err
 }
@@ -40,7 +49,7 @@ func (s *Service) ReleaseMessages(ctx context.Context, caller Caller, queue stri
 // change its message at the very moment.
 const settleAttempts = 5
 
-// settle carries out one kind of settlement for each receipt.
+// settle carries out one kind of settlement, which the caller may do, for each receipt.
 func (s *Service) settle(ctx context.Context, caller Caller, queue string, kind opKind, items []ExtendVisibility) ([]error, error) {
 	q, err := s.queues.get(ctx, caller.Account, queue)
 	if err != nil {

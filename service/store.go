@@ -11,8 +11,10 @@ import (
 // CodeStorageFull or CodeInternal, and Flush also the kinds below.
 type Store interface {
 	QueueStore
+	DataKeyStore
 	MessageStore
 	RedriveStore
+	KeyStore
 	Maintenance
 	Signals
 
@@ -22,6 +24,8 @@ type Store interface {
 	// Health tells what the database is not fit for, and what vacuum has before it. It costs
 	// the same whatever the queues hold.
 	Health(ctx context.Context) (Health, error)
+	// Conflicts tells how often PostgreSQL has ended one of this process's transactions for the sake of another.
+	Conflicts() Conflicts
 	// ReceiptKey returns the key that seals receipts, the same for all replicas.
 	ReceiptKey(ctx context.Context) ([]byte, error)
 	// Ping tells whether the database can be written to.
@@ -50,6 +54,19 @@ type QueueStore interface {
 	CountInFlight(ctx context.Context, id int64, limit int) (int, error)
 }
 
+// DataKeyStore keeps the keys of encrypted queues. New ones are stored with their queues.
+type DataKeyStore interface {
+	// GetDataKey returns a data key, or ErrNoDataKey.
+	GetDataKey(ctx context.Context, id int64) (DataKey, error)
+	// ListDataKeys returns the data keys that another master key than this one has sealed.
+	ListDataKeys(ctx context.Context, sealedBy string) ([]DataKey, error)
+	// ResealDataKey replaces how a data key is sealed, unless somebody else has.
+	ResealDataKey(ctx context.Context, key DataKey, wasSealedBy string) error
+}
+
+// ErrNoDataKey means that there is no such data key.
+var ErrNoDataKey = errors.New("there is no such data key")
+
 // QueueFilter chooses queues of an account, in the order of their names.
 type QueueFilter struct {
 	Account    string
@@ -57,6 +74,8 @@ type QueueFilter struct {
 	After      string // this name
 	DeadLetter string // the name of their dead-letter queue; empty: any or none
 	Limit      int
+	// Names and Beginnings: only queues that have one of the names, or begin with one of the beginnings.
+	Names, Beginnings []string
 }
 
 // RedriveStore keeps redrives.
@@ -72,6 +91,72 @@ type RedriveStore interface {
 	// StepRedrives moves a bounded number of messages of the redrives that run, and returns
 	// what became visible and how many run. Those that another replica is moving are passed over.
 	StepRedrives(ctx context.Context) (events []Event, running int, err error)
+}
+
+// KeyStore keeps keys. Every change of keys makes the identity version grow.
+type KeyStore interface {
+	// IdentityVersion grows with every change of keys and users.
+	IdentityVersion(ctx context.Context) (int64, error)
+	// LoadKeys returns all keys that are neither expired nor revoked, as they are at one moment.
+	LoadKeys(ctx context.Context) (KeySet, error)
+	// CreateKey stores a key, or fails with CodeTooManyKeys.
+	CreateKey(ctx context.Context, key NewKey) (AccessKey, error)
+	// CreateFirstKey stores a key where there is none that is neither expired nor revoked: of
+	// several at the same time, one is stored. It fails with CodeKeyNotFound where the key was revoked.
+	CreateFirstKey(ctx context.Context, key NewKey) (created bool, err error)
+	ListKeys(ctx context.Context, filter KeyFilter) ([]AccessKey, error)
+	GetKey(ctx context.Context, id string) (AccessKey, error)
+	// RotateKey gives a key a secret beside its latest, which ends after grace, and no other.
+	RotateKey(ctx context.Context, id string, grace time.Duration, secret KeySecret) (AccessKey, error)
+	// RevokeKey ends a key, and forgets its secrets.
+	RevokeKey(ctx context.Context, id string) error
+	// ResealSecrets stores secrets that are sealed anew, unless they were changed since.
+	ResealSecrets(ctx context.Context, secrets []Resealed) error
+	// NoteKeyUses stores when keys were last used, where that is later than what is stored.
+	NoteKeyUses(ctx context.Context, ids []string, at []time.Time) error
+}
+
+// NewKey is a key to store, with its first secret.
+type NewKey struct {
+	AccessKey
+	Expires time.Duration // from now; 0: never
+	Secret  KeySecret
+}
+
+// KeySecret is a secret as it is stored.
+type KeySecret struct {
+	Number    int    // within its key, set by the store
+	TokenHash []byte // SHA-256 of the token
+	Sealed    []byte // see MasterKeys
+	SealedBy  string // the master key's fingerprint
+	ExpiresAt time.Time
+}
+
+// KeySet are keys at one moment.
+type KeySet struct {
+	Version int64 // of identities
+	Now     time.Time
+	Keys    []LoadedKey
+}
+
+// LoadedKey is a key with those of its secrets that have not ended, the latest last.
+type LoadedKey struct {
+	AccessKey
+	Secrets []KeySecret
+}
+
+// Resealed is a secret that is sealed by another master key than it was.
+type Resealed struct {
+	KeyID string
+	KeySecret
+	WasSealedBy string
+}
+
+// KeyFilter chooses keys of an account that are not revoked, in the order of their ids.
+type KeyFilter struct {
+	Account string
+	After   string // this id
+	Limit   int
 }
 
 // MessageStore keeps messages.
@@ -142,13 +227,14 @@ type Signals interface {
 	Listen(ctx context.Context, ready func(), heard func(greeting bool), receive func(Event)) error
 }
 
-// Event says that something has happened to a queue.
+// Event says that something has happened to a queue, or to keys and users.
 type Event struct {
-	QueueID int64
-	Changed bool          // its settings were changed or it was deleted
-	Visible int           // how many messages become visible
-	After   time.Duration // when the first of them does, from now
-	Since   time.Time     // when the transaction that made them visible began, by this replica's clock
+	Identity bool // keys or users have changed; nothing else is said then
+	QueueID  int64
+	Changed  bool          // its settings were changed or it was deleted
+	Visible  int           // how many messages become visible
+	After    time.Duration // when the first of them does, from now
+	Since    time.Time     // when the transaction that made them visible began, by this replica's clock
 }
 
 // ErrNoSignals means that no way to the database carries notifications. Receivers are woken by their

@@ -21,6 +21,9 @@ var statuses = map[service.Code]int{
 	service.CodeUnsupportedMediaType: http.StatusUnsupportedMediaType,
 	service.CodeRouteNotFound:        http.StatusNotFound,
 	service.CodeMethodNotAllowed:     http.StatusMethodNotAllowed,
+	service.CodeUnauthenticated:      http.StatusUnauthorized,
+	service.CodeForbidden:            http.StatusForbidden,
+	service.CodeRateLimited:          http.StatusTooManyRequests,
 	service.CodeQueueNotFound:        http.StatusNotFound,
 	service.CodeQueueExists:          http.StatusConflict,
 	service.CodeInvalidQueueName:     http.StatusBadRequest,
@@ -46,12 +49,17 @@ var statuses = map[service.Code]int{
 	service.CodeRedriveEnded:         http.StatusConflict,
 	service.CodeStandbyRequired:      http.StatusConflict,
 	service.CodeStandbyMissing:       http.StatusServiceUnavailable,
+	service.CodeKeyNotFound:          http.StatusNotFound,
+	service.CodeTooManyKeys:          http.StatusConflict,
+	service.CodeMasterKeyMissing:     http.StatusConflict,
 }
 
 // headings say in a few words what a status means to the reader of a page.
 var headings = map[int]string{
 	http.StatusBadRequest:            "That did not work",
+	http.StatusUnauthorized:          "Sign in first",
 	http.StatusForbidden:             "Refused",
+	http.StatusTooManyRequests:       "Too many requests",
 	http.StatusNotFound:              "Not found",
 	http.StatusMethodNotAllowed:      "Not possible here",
 	http.StatusConflict:              "That did not work",
@@ -99,7 +107,7 @@ func note(w http.ResponseWriter, r *http.Request, err error) int {
 	if status >= http.StatusInternalServerError {
 		telemetry.SetError(r.Context(), err)
 	}
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", retrySeconds)
 	}
 	return status

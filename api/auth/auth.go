@@ -43,7 +43,7 @@ func identify(r *http.Request, caller service.Caller) *http.Request {
 // Off is the middleware for authentication switched off: every request is made
 // for account, whatever credentials it carries.
 func Off(account string) func(http.Handler) http.Handler {
-	caller := service.Caller{Account: account}
+	caller := service.Owner(account)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(w, identify(r, caller))

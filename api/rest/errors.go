@@ -35,6 +35,9 @@ var statuses = map[service.Code]int{
 	service.CodeQueueNotFound:        http.StatusNotFound,
 	service.CodeMessageNotFound:      http.StatusNotFound,
 	service.CodeMethodNotAllowed:     http.StatusMethodNotAllowed,
+	service.CodeUnauthenticated:      http.StatusUnauthorized,
+	service.CodeForbidden:            http.StatusForbidden,
+	service.CodeRateLimited:          http.StatusTooManyRequests,
 	service.CodeQueueExists:          http.StatusConflict,
 	service.CodeReceiptStale:         http.StatusConflict,
 	service.CodeAttemptVoid:          http.StatusConflict,
@@ -50,10 +53,13 @@ var statuses = map[service.Code]int{
 	service.CodeRedriveEnded:         http.StatusConflict,
 	service.CodeStandbyRequired:      http.StatusConflict,
 	service.CodeStandbyMissing:       http.StatusServiceUnavailable,
+	service.CodeKeyNotFound:          http.StatusNotFound,
+	service.CodeTooManyKeys:          http.StatusConflict,
+	service.CodeMasterKeyMissing:     http.StatusConflict,
 }
 
 const (
-	// retryAfter is what an answer 503 asks the client to wait, in seconds.
+	// retryAfter is what an answer 503 or 429 asks the client to wait, in seconds.
 	retryAfter = "1"
 	// statusClientGone is logged for a request whose client did not wait for the
 	// answer. No client sees it.
@@ -86,8 +92,11 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= http.StatusInternalServerError {
 		telemetry.SetError(r.Context(), err)
 	}
-	if status == http.StatusServiceUnavailable {
+	switch status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", retryAfter)
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="tusq"`)
 	}
 	problem := Problem{
 		Type:      "about:blank",

@@ -101,6 +101,9 @@ func decodeJSON(r *http.Request, action action) (any, error) {
 		}
 		input = action.input()
 	}
+	if isDeep(buffer.Bytes()) {
+		return nil, errorf(serialization, "The request is nested in more than %d levels.", maxDepth)
+	}
 	if err := json.Unmarshal(buffer.Bytes(), input); err != nil {
 		return nil, syntaxError(err)
 	}

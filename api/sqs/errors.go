@@ -60,6 +60,8 @@ var (
 	tooManyEntries           = modeled("TooManyEntriesInBatchRequest", simple+"TooManyEntriesInBatchRequest", 400)
 	unsupportedOperation     = modeled("UnsupportedOperation", simple+"UnsupportedOperation", 400)
 
+	accessDenied          = common("AccessDeniedException", "AccessDenied", 403)
+	requestThrottled      = modeled("RequestThrottled", "RequestThrottled", 429)
 	internalFailure       = common("InternalFailure", "InternalFailure", 500)
 	invalidAction         = common("InvalidAction", "InvalidAction", 400)
 	invalidParameterValue = common("InvalidParameterValueException", "InvalidParameterValue", 400)
@@ -89,6 +91,9 @@ var codes = map[service.Code]struct {
 	service.CodeUnsupportedMediaType: {unsupportedMediaType, ""},
 	service.CodeRouteNotFound:        {unknownOperation, ""},
 	service.CodeMethodNotAllowed:     {methodNotAllowed, ""},
+	service.CodeUnauthenticated:      {accessDenied, "Access to the resource is denied."},
+	service.CodeForbidden:            {accessDenied, "Access to the resource is denied."},
+	service.CodeRateLimited:          {requestThrottled, ""},
 	service.CodeQueueNotFound:        {queueDoesNotExist, "The specified queue does not exist."},
 	service.CodeQueueExists:          {queueNameExists, ""},
 	service.CodeInvalidQueueName:     {invalidParameterValue, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"},
@@ -114,6 +119,9 @@ var codes = map[service.Code]struct {
 	service.CodeRedriveEnded:         {resourceNotFound, "Task does not exist."},
 	service.CodeStandbyRequired:      {invalidParameterValue, ""},
 	service.CodeStandbyMissing:       {serviceUnavailable, ""},
+	service.CodeKeyNotFound:          {resourceNotFound, ""},
+	service.CodeTooManyKeys:          {overLimit, ""},
+	service.CodeMasterKeyMissing:     {invalidParameterValue, ""},
 }
 
 // errNoQueue is the answer about a queue that the caller does not have.
@@ -184,7 +192,7 @@ func shown(value string) string {
 
 // setRetryAfter asks the client of a service that is not available to wait a second.
 func setRetryAfter(w http.ResponseWriter, e *apiError) {
-	if e.status == http.StatusServiceUnavailable {
+	if e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
 	}
 }

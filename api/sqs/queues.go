@@ -28,7 +28,7 @@ func (c *call) createQueue(ctx context.Context, in *createQueueInput) (*queueURL
 	}
 	queue, created, err := c.svc.CreateQueue(ctx, c.caller, create)
 	if service.ErrorCode(err) == service.CodeQueueExists {
-		queue, err = c.svc.GetQueue(ctx, c.caller, in.QueueName)
+		queue, err = c.svc.GetQueueFor(ctx, c.caller, service.ActionCreateQueue, in.QueueName)
 	}
 	if err != nil {
 		return nil, queueFailure(in.Attributes, err)
@@ -70,7 +70,7 @@ func (c *call) checkCreate(ctx context.Context, in *createQueueInput) error {
 // checkUnsaid refuses a queue of that name, unless it is a FIFO queue that exists: what
 // a request does not say of an existing queue is not compared.
 func (c *call) checkUnsaid(ctx context.Context, in *createQueueInput) error {
-	_, err := c.svc.GetQueue(ctx, c.caller, in.QueueName)
+	_, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionCreateQueue, in.QueueName)
 	_, said := in.Attributes[attributeFIFO]
 	switch code := service.ErrorCode(err); {
 	case err == nil && !said:
@@ -96,11 +96,10 @@ func (c *call) getQueueURL(ctx context.Context, in *getQueueURLInput) (*queueURL
 	if in.QueueName == "" {
 		return nil, missing("QueueName")
 	}
-	owner := in.QueueOwnerAWSAccountId
-	if (owner != "" && owner != c.caller.Account) || !isQueueName(in.QueueName) {
+	if !isQueueName(in.QueueName) || !c.reach(in.QueueOwnerAWSAccountId) {
 		return nil, errNoQueue
 	}
-	queue, err := c.svc.GetQueue(ctx, c.caller, in.QueueName)
+	queue, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionFindQueue, in.QueueName)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +120,7 @@ func (c *call) listDeadLetterSourceQueues(ctx context.Context, in *listDeadLette
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.svc.GetQueue(ctx, c.caller, name); err != nil {
+	if _, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionListSources, name); err != nil {
 		return nil, err
 	}
 	list := service.ListQueues{DeadLetter: name, Cursor: in.NextToken}

@@ -128,7 +128,7 @@ func (e *edit) checkRedriveAllowed(ctx context.Context) error {
 	if e.change.DeadLetter == nil || e.change.DeadLetter.Queue == "" {
 		return nil
 	}
-	target, err := e.svc.GetQueue(ctx, e.caller, e.change.DeadLetter.Queue)
+	target, err := e.svc.GetQueueFor(ctx, e.caller, service.ActionSendMessages, e.change.DeadLetter.Queue)
 	if service.ErrorCode(err) == service.CodeQueueNotFound {
 		return nil
 	}

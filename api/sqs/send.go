@@ -82,7 +82,7 @@ func (c *call) sendMessageBatch(ctx context.Context, in *sendMessageBatchInput) 
 		messages, entries = append(messages, message), append(entries, entry)
 	}
 	if len(messages) == 0 {
-		_, err := c.svc.GetQueue(ctx, c.caller, queue)
+		_, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionSendMessages, queue)
 		return out, err
 	}
 	results, err := c.send(ctx, queue, messages)
@@ -143,7 +143,7 @@ func (c *call) checkFIFOBatch(ctx context.Context, queue string, entries []sendM
 	if without == 0 || without == len(entries) {
 		return nil
 	}
-	found, err := c.svc.GetQueue(ctx, c.caller, queue)
+	found, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionSendMessages, queue)
 	if err == nil && !found.Settings.ContentDeduplication {
 		return errNoDeduplication
 	}
@@ -152,7 +152,7 @@ func (c *call) checkFIFOBatch(ctx context.Context, queue string, entries []sendM
 
 // unlessGone returns what a queue refuses, or that it does not exist.
 func (c *call) unlessGone(ctx context.Context, queue string, refused *apiError) error {
-	if _, err := c.svc.GetQueue(ctx, c.caller, queue); err != nil {
+	if _, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionSendMessages, queue); err != nil {
 		return err
 	}
 	return refused
@@ -195,7 +195,7 @@ func isIllegal(r rune) bool {
 
 // tooLarge says how long a message may be, which the queue decides.
 func (c *call) tooLarge(ctx context.Context, queue, text string) error {
-	found, err := c.svc.GetQueue(ctx, c.caller, queue)
+	found, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionSendMessages, queue)
 	if err != nil {
 		return err
 	}

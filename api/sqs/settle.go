@@ -116,7 +116,7 @@ func (c *call) changeMessageVisibilityBatch(ctx context.Context, in *changeMessa
 		extended = append(extended, entries[i])
 	}
 	if len(extends) == 0 {
-		_, err := c.svc.GetQueue(ctx, c.caller, queue)
+		_, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionExtendMessages, queue)
 		return out, err
 	}
 	results, err := c.svc.ExtendMessages(ctx, c.caller, queue, extends)

@@ -18,7 +18,7 @@ import (
 const Account = "000000000000"
 
 // Caller is the caller that the tests call as.
-var Caller = service.Caller{Account: Account}
+var Caller = service.Owner(Account)
 
 // Main is the body of the TestMain of a package that uses New.
 func Main(m *testing.M) { pgtest.Main(m) }

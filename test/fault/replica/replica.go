@@ -14,7 +14,7 @@ import (
 )
 
 // Caller is the caller on whose account the queues are.
-var Caller = service.Caller{Account: "000000000000"}
+var Caller = service.Owner("000000000000")
 
 // Options of Start.
 type Options struct {
