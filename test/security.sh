@@ -66,7 +66,7 @@ sbom() {
 	cmp "$scratch/again.json" bin/tusq.cdx.json >&2 || return 1
 	{
 		echo "tusq@$VERSION"
-		go version bin/tusq | sed 's/.*: go/std@/'
+		go version bin/tusq | sed 's/.*: /std@/'
 		go version -m bin/tusq | awk '$1 == "dep" { print $2 "@" $3 }'
 	} | sort >"$scratch/built"
 	sed -n 's/^ *"purl": "pkg:golang\/\([^?#"]*\).*/\1/p' bin/tusq.cdx.json | sed 's/%2B/+/g' | sort >"$scratch/listed"
