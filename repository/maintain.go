@@ -117,6 +117,7 @@ const (
 	lockExpire  = 0x74757371_0001
 	lockCollect = 0x74757371_0002
 	lockForget  = 0x74757371_0003
+	lockAudit   = 0x74757371_0004
 )
 
 // exclusively runs a job where the query due, which is all that an idle server is asked, finds

@@ -27,3 +27,8 @@ func (s *Service) ForgetOthers() { s.heard.Store(int64(-time.Hour)) }
 func (s *Service) LookAtHealth(ctx context.Context, warned map[Unfit]bool) error {
 	return s.lookAtHealth(ctx, warned)
 }
+
+// NewTestCaller returns a caller with some rights.
+func NewTestCaller(account, name string, rights Rights) Caller {
+	return Caller{Account: account, actor: &actor{name: name, account: account, rights: rights.grants()}}
+}

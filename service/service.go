@@ -29,12 +29,13 @@ const (
 )
 
 const (
-	checkInterval  = time.Second            // of the check that makes waiting right when all hints were lost
-	notifyInterval = 5 * time.Millisecond   // at least, between two notifications to the other replicas
-	listenRetry    = 500 * time.Millisecond // before listening again after a lost connection
-	maintainEvery  = 5 * time.Second
-	redriveEvery   = 200 * time.Millisecond // between two steps
-	redriveIdle    = 2 * time.Second        // until redrives are looked for again where there were none
+	checkInterval    = time.Second            // of the check that makes waiting right when all hints were lost
+	notifyInterval   = 5 * time.Millisecond   // at least, between two notifications to the other replicas
+	listenRetry      = 500 * time.Millisecond // before listening again after a lost connection
+	maintainEvery    = 5 * time.Second
+	auditForgetEvery = time.Minute
+	redriveEvery     = 200 * time.Millisecond // between two steps
+	redriveIdle      = 2 * time.Second        // until redrives are looked for again where there were none
 )
 
 // Options of a Service.
@@ -47,6 +48,10 @@ type Options struct {
 	CheckInterval time.Duration
 	// Permits tells what a queue permits to other accounts, which a dialect's policies say. nil: nothing.
 	Permits func(Queue) []Permit
+	// Account is the deployment's own: it sees also what the audit log has of no account that is known.
+	Account string
+	// AuditRetention is how long the audit log is kept. 0: DefaultAuditRetention.
+	AuditRetention time.Duration
 }
 
 // Service carries out every call of every dialect. Its methods may be called from
@@ -57,6 +62,8 @@ type Service struct {
 	receipts sealer
 	queues   *queueCache
 	permits  func(Queue) []Permit
+	account  string // the deployment's own
+	audits   *auditBuffer
 	flushers map[Durability]*flusher
 	standbys standbys
 	calls    openCalls
@@ -77,6 +84,8 @@ type Service struct {
 	redrive  chan struct{} // wakes runRedrives
 	check    time.Duration
 
+	auditRetention time.Duration
+
 	waiting atomic.Int64 // see Waiting
 
 	listenOnce sync.Once
@@ -96,6 +105,8 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		store:    store,
 		log:      opts.Logger,
 		permits:  opts.Permits,
+		account:  opts.Account,
+		audits:   newAuditBuffer(),
 		made:     time.Now(),
 		receipts: newSealer(key),
 		calls:    openCalls{keys: map[openCall]bool{}},
@@ -106,10 +117,12 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 
 		revocations: newRevocations(),
 
-		floors:    floors{queues: map[int64]*queueFloor{}},
-		notifier:  newNotifier(),
-		redrive:   make(chan struct{}, 1),
-		check:     cmp.Or(opts.CheckInterval, checkInterval),
+		floors:         floors{queues: map[int64]*queueFloor{}},
+		notifier:       newNotifier(),
+		redrive:        make(chan struct{}, 1),
+		check:          cmp.Or(opts.CheckInterval, checkInterval),
+		auditRetention: cmp.Or(opts.AuditRetention, DefaultAuditRetention),
+
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
 	}
@@ -151,11 +164,15 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.runPresence(ctx) })
 	group.Go(func() error { return s.runRedrives(ctx) })
 	group.Go(func() error { return s.runHealth(ctx) })
+	group.Go(func() error { return s.runAudits(ctx) })
 	group.Go(func() error {
 		return maintain.Run(ctx, s.log, []maintain.Job{
 			{Name: "delete_expired", Every: faultpoint.Every(maintainEvery), Do: s.store.DeleteExpired},
 			{Name: "collect_deleted_queues", Every: faultpoint.Every(maintainEvery), Do: s.store.CollectDeletedQueues},
 			{Name: "forget_keys", Every: faultpoint.Every(maintainEvery), Do: s.store.ForgetKeys},
+			{Name: "forget_audit", Every: faultpoint.Every(auditForgetEvery), Do: func(ctx context.Context) (int64, error) {
+				return s.store.ForgetAudit(ctx, s.auditRetention)
+			}},
 		})
 	})
 	return group.Wait()

@@ -13,6 +13,7 @@ type Store interface {
 	QueueStore
 	MessageStore
 	RedriveStore
+	AuditStore
 	Maintenance
 	Signals
 
@@ -76,6 +77,13 @@ type RedriveStore interface {
 	StepRedrives(ctx context.Context) (events []Event, running int, err error)
 }
 
+// AuditStore keeps the audit log, which is only added to.
+type AuditStore interface {
+	// AppendAudit adds entries. Those that it has by their ids already are left as they are.
+	AppendAudit(ctx context.Context, entries []AuditEntry) error
+	ListAudit(ctx context.Context, filter AuditFilter) ([]AuditEntry, error)
+}
+
 // MessageStore keeps messages.
 type MessageStore interface {
 	// Flush carries out all work in one transaction and fills in the answers. It calls
@@ -118,6 +126,8 @@ type Maintenance interface {
 	// ForgetKeys deletes deduplication ids, calls' keys and attempts that are older than
 	// DeduplicationInterval, and redrives that ended more than a day ago.
 	ForgetKeys(ctx context.Context) (int64, error)
+	// ForgetAudit deletes entries of the audit log that are older than age.
+	ForgetAudit(ctx context.Context, age time.Duration) (int64, error)
 }
 
 // QueueCheck is a queue whose receivers wait.

@@ -19,7 +19,7 @@ var shared = []string{
 	"templates/rows.html", "templates/counts.html", "templates/attributes.html", "templates/redrive_part.html",
 }
 
-var pages = parsePages("queues", "create", "queue", "message", "send", "redrive", "confirm", "error")
+var pages = parsePages("queues", "create", "queue", "message", "send", "redrive", "confirm", "audit", "error")
 
 // view is one page to be rendered, in the layout.
 type view struct {

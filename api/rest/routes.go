@@ -39,6 +39,8 @@ func Routes(r chi.Router, svc *service.Service) {
 	r.Get("/queues/{queue}/redrives", action("listRedrives", a.listRedrives, "limit"))
 	r.Get("/redrives/{redrive}", action("getRedrive", a.getRedrive))
 	r.Delete("/redrives/{redrive}", action("cancelRedrive", a.cancelRedrive))
+
+	r.Get("/audit", action("listAudit", a.listAudit, "actor", "action", "result", "limit", "cursor"))
 }
 
 // action makes a route's handler: it names the action and the queue for the log,

@@ -40,6 +40,7 @@ func run(ctx context.Context, serverURL string, stdin io.Reader, args ...string)
 		Queue   QueueCmd   `cmd:""`
 		Send    SendCmd    `cmd:""`
 		Receive ReceiveCmd `cmd:""`
+		Audit   AuditCmd   `cmd:""`
 		Bench   BenchCmd   `cmd:""`
 		Doctor  doctorCmd  `cmd:""`
 		Fsck    fsckCmd    `cmd:""`
