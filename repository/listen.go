@@ -18,7 +18,7 @@ import (
 //
 //	R4ND0M 12345,0,10,0,4 67890,1,0,0,0
 //
-// A greeting is the sender's id and a question mark.
+// That keys or users have changed is an event of queue 0, which does not exist. A greeting is the sender's id and a question mark.
 const (
 	channel  = "tusq"
 	greeting = " ?"
@@ -71,7 +71,7 @@ func payloads(sender string, events []service.Event) []string {
 
 func encodeEvent(e service.Event) string {
 	changed := "0"
-	if e.Changed {
+	if e.Changed || e.Identity {
 		changed = "1"
 	}
 	return strings.Join([]string{strconv.FormatInt(e.QueueID, 10), changed,
@@ -118,7 +118,7 @@ func decodePayload(payload string) (sender string, events []service.Event) {
 		if err1 != nil || err2 != nil || err3 != nil {
 			continue
 		}
-		events = append(events, service.Event{QueueID: id, Changed: parts[1] == "1",
+		events = append(events, service.Event{Identity: id == 0, QueueID: id, Changed: parts[1] == "1",
 			Visible: visible, After: time.Duration(after) * time.Millisecond, Since: eventSince(parts)})
 	}
 	return fields[0], events

@@ -41,6 +41,9 @@ const (
 	auditStartRedrive  = "start_redrive"
 	auditCancelRedrive = "cancel_redrive"
 	auditAuthenticate  = "authenticate"
+	auditCreateKey     = "create_key"
+	auditRotateKey     = "rotate_key"
+	auditRevokeKey     = "revoke_key"
 )
 
 // AuditDetail is what else there is to say: names of settings, ids and numbers.
@@ -79,6 +82,26 @@ func (s *Service) record(ctx context.Context, caller Caller, entry AuditEntry, e
 	}
 }
 
+// recordFirst writes into the log what a caller is about to change of keys or users, who are not to be
+// made or changed unnoticed: where that is not possible, neither is the change. A change that
+// then fails has a second entry, by record.
+func (s *Service) recordFirst(ctx context.Context, caller Caller, entry AuditEntry) error {
+	if entry = s.auditEntry(ctx, caller, entry); entry.ID == "" {
+		return errNoAudit(nil)
+	}
+	entry.Result = AuditOK
+	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
+	defer cancel()
+	if err := s.store.AppendAudit(ctx, []AuditEntry{entry}); err != nil {
+		return errNoAudit(err)
+	}
+	return nil
+}
+
+func errNoAudit(err error) *Error {
+	return &Error{Code: CodeUnavailable, Message: "This cannot be noted in the audit log, and so is not done; try again in a moment.", Err: err}
+}
+
 // auditEntry fills in what is known of the call. It returns the zero entry where the system
 // gives no random numbers.
 func (s *Service) auditEntry(ctx context.Context, caller Caller, entry AuditEntry) AuditEntry {
@@ -88,11 +111,15 @@ func (s *Service) auditEntry(ctx context.Context, caller Caller, entry AuditEntr
 		return AuditEntry{}
 	}
 	entry.ID, entry.RequestID = id.String(), telemetry.RequestID(ctx)
+	account := entry.Account // a key's or a user's
 	entry.Actor, entry.Account = caller.Name(), caller.Account
 	switch {
+	case account != "":
+		entry.Account = account
 	case caller.actor == nil:
 		entry.Account = ""
-	case caller.Account != caller.Home():
+	}
+	if caller.actor != nil && entry.Account != caller.Home() {
 		entry.Actor = caller.Home() + "/" + entry.Actor
 	}
 	if caller.From.IsValid() {
@@ -121,9 +148,13 @@ func (s *Service) RefusedCredentials(ctx context.Context, from netip.Addr, keyID
 	if hasKeyForm(keyID) {
 		entry.Resource = "key " + keyID
 	}
-	if entry = s.auditEntry(ctx, caller, entry); entry.ID != "" {
-		s.audits.note(entry, auditSource(caller))
+	if entry = s.auditEntry(ctx, caller, entry); entry.ID == "" {
+		return
 	}
+	if key := s.keys.now.Load().keys[keyID]; key != nil {
+		entry.Account = key.Account // whose administrators are to know
+	}
+	s.audits.note(entry, auditSource(caller))
 }
 
 // keyForm is the length of a key's id, ours and Amazon's.

@@ -44,6 +44,18 @@ func (c Caller) Name() string {
 	return c.actor.name
 }
 
+// KeyID is the id of the key that calls; "" of others.
+func (c Caller) KeyID() string {
+	id, isKey := strings.CutPrefix(c.Name(), keyActor)
+	if !isKey {
+		return ""
+	}
+	return id
+}
+
+// keyActor begins the names of keys as callers.
+const keyActor = "key "
+
 // Home is the caller's own account; "" of nobody.
 func (c Caller) Home() string {
 	if c.actor == nil {
@@ -109,19 +121,7 @@ func (r Rights) valid() error {
 // cover tells whether r permits all that other permits.
 func (r Rights) cover(other Rights) bool {
 	own := r.grants()
-	for _, action := range other.Actions {
-		if !own.actions.has(action) {
-			return false
-		}
-	}
-	for _, pattern := range other.Queues {
-		if prefix, isPrefix := strings.CutSuffix(pattern, "*"); isPrefix && !own.coversPrefix(prefix) {
-			return false
-		} else if !isPrefix && !own.covers(pattern) {
-			return false
-		}
-	}
-	return true
+	return own.cover(other)
 }
 
 // grants are rights in the form in which calls ask for them.
@@ -141,6 +141,23 @@ func (r Rights) grants() grants {
 		}
 	}
 	return g
+}
+
+// cover tells whether g permits all that other permits.
+func (g *grants) cover(other Rights) bool {
+	for _, action := range other.Actions {
+		if !g.actions.has(action) {
+			return false
+		}
+	}
+	for _, pattern := range other.Queues {
+		if prefix, isPrefix := strings.CutSuffix(pattern, "*"); isPrefix && !g.coversPrefix(prefix) {
+			return false
+		} else if !isPrefix && !g.covers(pattern) {
+			return false
+		}
+	}
+	return true
 }
 
 func (g *grants) permit(action Action, queue string) bool {

@@ -50,6 +50,9 @@ const (
 	CodeRedriveEnded         Code = "redrive_ended"          // it cannot be cancelled any more
 	CodeStandbyRequired      Code = "standby_required"       // this durability needs a synchronous standby, and none is named
 	CodeStandbyMissing       Code = "standby_missing"        // the queue's durability cannot be kept now; try again
+	CodeKeyNotFound          Code = "key_not_found"          // no such key, or it was revoked
+	CodeTooManyKeys          Code = "too_many_keys"          // revoke some before more are made
+	CodeMasterKeyMissing     Code = "master_key_missing"     // keys need one to seal their secrets
 )
 
 // Codes lists every code.
@@ -62,7 +65,7 @@ var Codes = []Code{
 	CodeBatchTooMany, CodeBatchTooLarge, CodeReceiptInvalid, CodeReceiptStale, CodeReceiptExpired,
 	CodeAttemptVoid, CodeMessageNotFound, CodeQueueDeletedRecently, CodePurgeInProgress, CodeTooManyInFlight, CodeKeyInUse,
 	CodeKeyReused, CodeNotDeadLetterQueue, CodeRedriveNotFound, CodeRedriveRunning, CodeRedriveEnded,
-	CodeStandbyRequired, CodeStandbyMissing,
+	CodeStandbyRequired, CodeStandbyMissing, CodeKeyNotFound, CodeTooManyKeys, CodeMasterKeyMissing,
 }
 
 // Error is an error that may be told to the caller: its message is safe to show.

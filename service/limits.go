@@ -19,6 +19,10 @@ const (
 	MaxListLimit      = 1000                // entries of one page of queues
 	MaxPeekLimit      = 100                 // entries of one page of messages
 	MaxQueuePatterns  = 100                 // queues and beginnings that one key's rights name
+	MaxKeys           = 20_000              // keys of a deployment that are neither expired nor revoked
+	MaxAccountKeys    = 1000                // the same of one account
+	MaxKeyName        = 80                  // characters of a key's name
+	MaxKeySources     = 20                  // networks of a key
 	MaxTags           = 50                  // tags of a queue
 	MaxTagKey         = 128                 // characters of a tag's key
 	MaxTagValue       = 256                 // characters of a tag's value
@@ -31,6 +35,10 @@ const (
 	// DeduplicationInterval is how long a deduplication id, a call's key or a receive's attempt
 	// id is remembered, from the first call.
 	DeduplicationInterval = 5 * time.Minute
+
+	MaxKeyLife      = 100 * 365 * 24 * time.Hour // until a key expires
+	MaxKeyGrace     = 30 * 24 * time.Hour        // of a secret that was replaced
+	DefaultKeyGrace = 24 * time.Hour             // the same
 
 	DefaultVisibility  = 30 * time.Second   // of a new queue
 	DefaultRetention   = 4 * 24 * time.Hour // of a new queue

@@ -48,7 +48,7 @@ func (n *notifier) wake() {
 }
 
 func merge(a, b Event) Event {
-	merged := Event{QueueID: a.QueueID, Changed: a.Changed || b.Changed, Visible: a.Visible + b.Visible, Since: a.Since}
+	merged := Event{Identity: a.Identity, QueueID: a.QueueID, Changed: a.Changed || b.Changed, Visible: a.Visible + b.Visible, Since: a.Since}
 	if a.Since.IsZero() || !b.Since.IsZero() && b.Since.Before(a.Since) {
 		merged.Since = b.Since
 	}

@@ -48,10 +48,14 @@ type Options struct {
 	CheckInterval time.Duration
 	// Permits tells what a queue permits to other accounts, which a dialect's policies say. nil: nothing.
 	Permits func(Queue) []Permit
-	// Account is the deployment's own: it sees also what the audit log has of no account that is known.
-	Account string
 	// AuditRetention is how long the audit log is kept. 0: DefaultAuditRetention.
 	AuditRetention time.Duration
+	// Account is the deployment's own account: its administrators manage the keys of all accounts,
+	// and see what the audit log has of no account that is known.
+	Account string
+	// MasterKeys seal the secrets of keys. Without any, keys cannot be made.
+	MasterKeys MasterKeys
+	Rates      Rates // of requests that are made with keys
 }
 
 // Service carries out every call of every dialect. Its methods may be called from
@@ -64,6 +68,7 @@ type Service struct {
 	permits  func(Queue) []Permit
 	account  string // the deployment's own
 	audits   *auditBuffer
+	keys     *keyring
 	flushers map[Durability]*flusher
 	standbys standbys
 	calls    openCalls
@@ -107,6 +112,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		permits:  opts.Permits,
 		account:  opts.Account,
 		audits:   newAuditBuffer(),
+		keys:     newKeyring(store, opts),
 		made:     time.Now(),
 		receipts: newSealer(key),
 		calls:    openCalls{keys: map[openCall]bool{}},
@@ -128,6 +134,9 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 	}
 	s.queues = newQueueCache(store, s.outlast, opts.Permits)
 	s.flushers = s.newFlushers(opts.NoCoalesce)
+	if err := s.startKeys(ctx); err != nil {
+		return nil, fmt.Errorf("load the keys: %w", err)
+	}
 	return s, nil
 }
 
@@ -163,6 +172,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.runListener(ctx) })
 	group.Go(func() error { return s.runPresence(ctx) })
 	group.Go(func() error { return s.runRedrives(ctx) })
+	group.Go(func() error { return s.runKeys(ctx) })
 	group.Go(func() error { return s.runHealth(ctx) })
 	group.Go(func() error { return s.runAudits(ctx) })
 	group.Go(func() error {
@@ -229,10 +239,15 @@ func (s *Service) resync(ctx context.Context) {
 	s.queues.forgetAll()
 	s.floors.forgetAll()
 	s.hub.WakeAll()
+	s.keys.lookSoon()
 	s.listenOnce.Do(func() { close(s.listening) })
 }
 
 func (s *Service) receiveEvent(e Event) {
+	if e.Identity {
+		s.keys.lookSoon()
+		return
+	}
 	if e.Changed {
 		s.queues.forget(e.QueueID)
 		s.floors.forget(e.QueueID)

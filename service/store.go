@@ -14,6 +14,7 @@ type Store interface {
 	MessageStore
 	RedriveStore
 	AuditStore
+	KeyStore
 	Maintenance
 	Signals
 
@@ -82,6 +83,72 @@ type AuditStore interface {
 	// AppendAudit adds entries. Those that it has by their ids already are left as they are.
 	AppendAudit(ctx context.Context, entries []AuditEntry) error
 	ListAudit(ctx context.Context, filter AuditFilter) ([]AuditEntry, error)
+}
+
+// KeyStore keeps keys. Every change of keys makes the identity version grow.
+type KeyStore interface {
+	// IdentityVersion grows with every change of keys and users.
+	IdentityVersion(ctx context.Context) (int64, error)
+	// LoadKeys returns all keys that are neither expired nor revoked, as they are at one moment.
+	LoadKeys(ctx context.Context) (KeySet, error)
+	// CreateKey stores a key, or fails with CodeTooManyKeys.
+	CreateKey(ctx context.Context, key NewKey) (AccessKey, error)
+	// CreateFirstKey stores a key where there is none that is neither expired nor revoked: of
+	// several at the same time, one is stored. It fails with CodeKeyNotFound where the key was revoked.
+	CreateFirstKey(ctx context.Context, key NewKey) (created bool, err error)
+	ListKeys(ctx context.Context, filter KeyFilter) ([]AccessKey, error)
+	GetKey(ctx context.Context, id string) (AccessKey, error)
+	// RotateKey gives a key a secret beside its latest, which ends after grace, and no other.
+	RotateKey(ctx context.Context, id string, grace time.Duration, secret KeySecret) (AccessKey, error)
+	// RevokeKey ends a key, and forgets its secrets.
+	RevokeKey(ctx context.Context, id string) error
+	// ResealSecrets stores secrets that are sealed anew, unless they were changed since.
+	ResealSecrets(ctx context.Context, secrets []Resealed) error
+	// NoteKeyUses stores when keys were last used, where that is later than what is stored.
+	NoteKeyUses(ctx context.Context, ids []string, at []time.Time) error
+}
+
+// NewKey is a key to store, with its first secret.
+type NewKey struct {
+	AccessKey
+	Expires time.Duration // from now; 0: never
+	Secret  KeySecret
+}
+
+// KeySecret is a secret as it is stored.
+type KeySecret struct {
+	Number    int    // within its key, set by the store
+	TokenHash []byte // SHA-256 of the token
+	Sealed    []byte // see MasterKeys
+	SealedBy  string // the master key's fingerprint
+	ExpiresAt time.Time
+}
+
+// KeySet are keys at one moment.
+type KeySet struct {
+	Version int64 // of identities
+	Now     time.Time
+	Keys    []LoadedKey
+}
+
+// LoadedKey is a key with those of its secrets that have not ended, the latest last.
+type LoadedKey struct {
+	AccessKey
+	Secrets []KeySecret
+}
+
+// Resealed is a secret that is sealed by another master key than it was.
+type Resealed struct {
+	KeyID string
+	KeySecret
+	WasSealedBy string
+}
+
+// KeyFilter chooses keys of an account that are not revoked, in the order of their ids.
+type KeyFilter struct {
+	Account string
+	After   string // this id
+	Limit   int
 }
 
 // MessageStore keeps messages.
@@ -154,13 +221,14 @@ type Signals interface {
 	Listen(ctx context.Context, ready func(), heard func(greeting bool), receive func(Event)) error
 }
 
-// Event says that something has happened to a queue.
+// Event says that something has happened to a queue, or to keys and users.
 type Event struct {
-	QueueID int64
-	Changed bool          // its settings were changed or it was deleted
-	Visible int           // how many messages become visible
-	After   time.Duration // when the first of them does, from now
-	Since   time.Time     // when the transaction that made them visible began, by this replica's clock
+	Identity bool // keys or users have changed; nothing else is said then
+	QueueID  int64
+	Changed  bool          // its settings were changed or it was deleted
+	Visible  int           // how many messages become visible
+	After    time.Duration // when the first of them does, from now
+	Since    time.Time     // when the transaction that made them visible began, by this replica's clock
 }
 
 // ErrNoSignals means that no way to the database carries notifications. Receivers are woken by their

@@ -49,6 +49,9 @@ var statuses = map[service.Code]int{
 	service.CodeRedriveEnded:         http.StatusConflict,
 	service.CodeStandbyRequired:      http.StatusConflict,
 	service.CodeStandbyMissing:       http.StatusServiceUnavailable,
+	service.CodeKeyNotFound:          http.StatusNotFound,
+	service.CodeTooManyKeys:          http.StatusConflict,
+	service.CodeMasterKeyMissing:     http.StatusConflict,
 }
 
 // headings say in a few words what a status means to the reader of a page.

@@ -53,6 +53,9 @@ var statuses = map[service.Code]int{
 	service.CodeRedriveEnded:         http.StatusConflict,
 	service.CodeStandbyRequired:      http.StatusConflict,
 	service.CodeStandbyMissing:       http.StatusServiceUnavailable,
+	service.CodeKeyNotFound:          http.StatusNotFound,
+	service.CodeTooManyKeys:          http.StatusConflict,
+	service.CodeMasterKeyMissing:     http.StatusConflict,
 }
 
 const (

@@ -119,6 +119,9 @@ var codes = map[service.Code]struct {
 	service.CodeRedriveEnded:         {resourceNotFound, "Task does not exist."},
 	service.CodeStandbyRequired:      {invalidParameterValue, ""},
 	service.CodeStandbyMissing:       {serviceUnavailable, ""},
+	service.CodeKeyNotFound:          {resourceNotFound, ""},
+	service.CodeTooManyKeys:          {overLimit, ""},
+	service.CodeMasterKeyMissing:     {invalidParameterValue, ""},
 }
 
 // errNoQueue is the answer about a queue that the caller does not have.

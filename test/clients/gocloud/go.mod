@@ -9,6 +9,8 @@ require (
 	tusq v0.0.0
 )
 
+require golang.org/x/time v0.15.0 // indirect
+
 require (
 	github.com/aws/aws-sdk-go-v2 v1.47.6 // indirect
 	github.com/aws/aws-sdk-go-v2/config v1.33.3 // indirect

@@ -1,0 +1,159 @@
+package service
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// runKeys learns of changes of keys until ctx ends, and stores when keys were used.
+func (s *Service) runKeys(ctx context.Context) error {
+	ticker := time.NewTicker(keysInterval)
+	defer ticker.Stop()
+	failed := false
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-s.keys.wake:
+		case <-ticker.C:
+		}
+		err := s.lookAtKeys(context.WithoutCancel(ctx))
+		if err != nil && !failed {
+			s.log.Warn("changes of keys are not known, and keys are as they were", "err", err)
+		}
+		failed = err != nil
+	}
+	return nil
+}
+
+// lookAtKeys does what is to be done about keys now and then.
+func (s *Service) lookAtKeys(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
+	defer cancel()
+	s.keys.now.Load().endExpired()
+	if err := s.keys.refresh(ctx); err != nil {
+		return err
+	}
+	return s.keys.storeUses(ctx)
+}
+
+// changedKeys has a change of keys or users known here, and on the other replicas soon.
+func (s *Service) changedKeys(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sideTimeout)
+	defer cancel()
+	s.notifier.add(Event{Identity: true})
+	if err := s.keys.refresh(ctx); err != nil { // and again in a moment
+		s.log.Warn("a change of keys is not known yet", "err", err)
+	}
+}
+
+// lookSoon has runKeys look for changes at once.
+func (k *keyring) lookSoon() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// seal makes credentials ready to be stored.
+func (k *keyring) seal(c Credentials) (KeySecret, error) {
+	sealed, by, err := k.master.seal(c)
+	return KeySecret{TokenHash: c.tokenHash(), Sealed: sealed, SealedBy: by}, err
+}
+
+// reseal has all secrets that the first master key has not sealed, and others open, sealed by it.
+// It returns how many there were.
+func (k *keyring) reseal(ctx context.Context) (int, error) {
+	var old []Resealed
+	for id, key := range k.now.Load().keys {
+		for _, s := range key.secrets {
+			if s.secret == "" || k.master.sealsBy(s.SealedBy) {
+				continue
+			}
+			secret, err := k.seal(Credentials{KeyID: id, Secret: s.secret})
+			if err != nil {
+				return 0, err
+			}
+			secret.Number = s.Number
+			old = append(old, Resealed{KeyID: id, KeySecret: secret, WasSealedBy: s.SealedBy})
+		}
+	}
+	if len(old) == 0 {
+		return 0, nil
+	}
+	return len(old), k.store.ResealSecrets(ctx, old)
+}
+
+// startKeys loads the keys, and seals anew what an older master key has sealed.
+func (s *Service) startKeys(ctx context.Context) error {
+	if err := s.keys.load(ctx); err != nil {
+		return err
+	}
+	resealed, err := s.keys.reseal(ctx)
+	if resealed > 0 && err == nil {
+		s.log.Info("secrets of keys are now sealed by the first master key", "secrets", resealed)
+	}
+	return err
+}
+
+// CreateFirstKey makes an administrator's key of the deployment's own account where there is no
+// key that works; of replicas that start together, one makes it. The zero Credentials stand for new ones.
+func (s *Service) CreateFirstKey(ctx context.Context, credentials Credentials) (made Credentials, created bool, err error) {
+	if credentials == (Credentials{}) {
+		credentials = NewCredentials()
+	}
+	secret, err := s.keys.seal(credentials)
+	if err != nil {
+		return Credentials{}, false, err
+	}
+	created, err = s.store.CreateFirstKey(ctx, NewKey{Secret: secret, AccessKey: AccessKey{
+		ID: credentials.KeyID, Account: s.account, Name: "bootstrap", CreatedBy: "bootstrap", Rights: Everything(),
+	}})
+	if err != nil || !created {
+		return Credentials{}, false, err
+	}
+	s.changedKeys(ctx)
+	s.record(ctx, Owner(s.account), AuditEntry{Action: auditCreateKey, Resource: keyActor + credentials.KeyID}, nil)
+	return credentials, true, nil
+}
+
+// keyUses are uses of keys that are not stored yet.
+type keyUses struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+// noteUse notes that a key is used, once a minute.
+func (k *keyring) noteUse(key *heldKey) {
+	now := k.now.Load().clock()
+	minute := now.Unix() / 60
+	if last := key.state.minute.Load(); last == minute || !key.state.minute.CompareAndSwap(last, minute) {
+		return
+	}
+	k.uses.mu.Lock()
+	defer k.uses.mu.Unlock()
+	if k.uses.at == nil {
+		k.uses.at = map[string]time.Time{}
+	}
+	k.uses.at[key.ID] = now.Truncate(time.Minute)
+}
+
+// storeUses stores the uses that were noted. Those that cannot be stored are forgotten: the
+// next minute has others.
+func (k *keyring) storeUses(ctx context.Context) error {
+	k.uses.mu.Lock()
+	uses := k.uses.at
+	k.uses.at = nil
+	k.uses.mu.Unlock()
+	if len(uses) == 0 {
+		return nil
+	}
+	ids := slices.Sorted(maps.Keys(uses))
+	at := make([]time.Time, len(ids))
+	for i, id := range ids {
+		at[i] = uses[id]
+	}
+	return k.store.NoteKeyUses(ctx, ids, at)
+}
