@@ -32,7 +32,9 @@ type Options struct {
 	Service          *service.Service
 	Logger           *slog.Logger
 	Metrics          *telemetry.Metrics
-	Account          string       // of every caller, 12 digits: authentication is off
+	Account          string       // of every caller, 12 digits, where authentication is off
+	Auth             bool         // REST takes tokens, and SQS authenticates by itself; else everybody may do everything
+	MetricsPublic    bool         // with Auth: /metrics needs no token
 	SQS              http.Handler // Amazon SQS's dialect; may be an ErrorWriter
 	Console          http.Handler // serves /console and all below; may be an ErrorWriter
 	MaxBytesInFlight int64        // bytes of request bodies held at a time; 0: DefaultMaxBytesInFlight
@@ -52,7 +54,14 @@ type ErrorWriter interface {
 // NewRouter returns the handler of every route.
 func NewRouter(o Options) http.Handler {
 	m := newMiddleware(o)
-	authenticate := auth.Off(o.Account)
+	off := auth.Off(o.Account)
+	byToken, byHandler, forMetrics := off, off, off
+	if o.Auth {
+		byToken, byHandler = auth.Bearer(o.Service, rest.WriteError), auth.Nobody
+		if forMetrics = byToken; o.MetricsPublic {
+			forMetrics = auth.Nobody
+		}
+	}
 	toSQS := dialect{name: "sqs", maxBody: MaxBodySQS, writeError: errorWriter(o.SQS)}
 	toREST := dialect{name: "rest", maxBody: MaxBodyREST, writeError: rest.WriteError}
 	toConsole := dialect{name: "web", maxBody: MaxBodyREST, writeError: errorWriter(o.Console)}
@@ -64,19 +73,19 @@ func NewRouter(o Options) http.Handler {
 
 	r.Route("/v1", func(r chi.Router) {
 		r.Use(m.enter(toREST)...)
-		r.Use(authenticate)
+		r.Use(byToken)
 		rest.Routes(r, o.Service)
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(m.enter(toSQS)...)
-		r.Use(authenticate)
+		r.Use(byHandler)
 		r.Post("/", o.SQS.ServeHTTP)
 		r.Get("/", consoleForBrowsers(o.SQS))
 		r.Handle("/{account:[0-9]{12}}/{queue}", o.SQS)
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(m.enter(toConsole)...)
-		r.Use(authenticate)
+		r.Use(byHandler)
 		r.Handle("/console", o.Console)
 		r.Handle("/console/*", o.Console)
 	})
@@ -84,7 +93,7 @@ func NewRouter(o Options) http.Handler {
 		r.Use(m.enter(toOps)...)
 		r.Get("/livez", operation("livez", livez))
 		r.Get("/readyz", operation("readyz", readyz(o.Service)))
-		r.Get("/metrics", operation("metrics", o.Metrics.Handler().ServeHTTP))
+		r.With(forMetrics).Get("/metrics", operation("metrics", o.Metrics.Handler().ServeHTTP))
 		r.Get("/openapi.json", operation("openapi", serveSpecification))
 		r.Get("/docs", operation("docs", serveDocs))
 		r.Get("/docs/{asset}", operation("docs", serveDocsAsset))

@@ -21,4 +21,6 @@
 //	@tag.description	Sending, receiving, settling and looking at messages.
 //	@tag.name			redrives
 //	@tag.description	Moving messages back from a dead-letter queue.
+//	@tag.name			keys
+//	@tag.description	Who may call, where authentication is on: by a key's token here, and by signatures in Amazon's dialect.
 package rest

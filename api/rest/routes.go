@@ -41,6 +41,12 @@ func Routes(r chi.Router, svc *service.Service) {
 	r.Delete("/redrives/{redrive}", action("cancelRedrive", a.cancelRedrive))
 
 	r.Get("/audit", action("listAudit", a.listAudit, "actor", "action", "result", "limit", "cursor"))
+
+	r.Post("/keys", action("createKey", a.createKey))
+	r.Get("/keys", action("listKeys", a.listKeys, "account", "limit", "cursor"))
+	r.Get("/keys/{key}", action("getKey", a.getKey))
+	r.Delete("/keys/{key}", action("revokeKey", a.revokeKey))
+	r.Post("/keys/{key}/rotate", action("rotateKey", a.rotateKey))
 }
 
 // action makes a route's handler: it names the action and the queue for the log,

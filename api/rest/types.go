@@ -230,3 +230,47 @@ type AuditPage struct {
 type Redrives struct {
 	Redrives []Redrive `json:"redrives" validate:"required"`
 }
+
+// CreateKey says what a new key may do: each of the actions with each of the queues.
+type CreateKey struct {
+	Name             string   `json:"name" validate:"required" minLength:"1" maxLength:"80" example:"shop"`  // for people
+	Account          string   `json:"account" minLength:"12" maxLength:"12" example:"000000000000"`          // whose queues it is for; absent: the caller's own account
+	Actions          []string `json:"actions" validate:"required,min=1" example:"send_messages,get_queue"`   // "*" stands for all
+	Queues           []string `json:"queues" validate:"required,min=1,max=100" example:"orders,billing-*"`   // names, or beginnings that end with *; "*" stands for all
+	Sources          []string `json:"sources" validate:"max=20" example:"10.0.0.0/8"`                        // networks that it may be used from; absent: all
+	ExpiresInSeconds *int     `json:"expires_in_seconds" minimum:"1" maximum:"3153600000" example:"2592000"` // from now; absent: never
+}
+
+// RotateKey says for how long a key's old secret works beside the new one.
+type RotateKey struct {
+	GraceSeconds *int `json:"grace_seconds" minimum:"0" maximum:"2592000" default:"86400" example:"3600"`
+}
+
+// Key is somebody's permission to call.
+type Key struct {
+	ID         string    `json:"id" validate:"required" example:"TQABCDEFGHIJKLMNOPQR"` // the access key id of signatures too
+	Account    string    `json:"account" validate:"required" example:"000000000000"`    // whose queues it is for
+	Name       string    `json:"name" validate:"required" example:"shop"`
+	Actions    []string  `json:"actions" validate:"required" example:"send_messages,get_queue"` // "*" stands for all
+	Queues     []string  `json:"queues" validate:"required" example:"orders,billing-*"`         // names, or beginnings that end with *
+	Sources    []string  `json:"sources,omitempty" example:"10.0.0.0/8"`                        // networks that it may be used from; absent: all
+	CreatedAt  time.Time `json:"created_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+	CreatedBy  string    `json:"created_by" validate:"required" example:"key TQABCDEFGHIJKLMNOPQR"`
+	ExpiresAt  time.Time `json:"expires_at,omitzero" format:"date-time" example:"2026-02-01T15:04:05.123456Z"`       // absent: never
+	RevokedAt  time.Time `json:"revoked_at,omitzero" format:"date-time" example:"2026-01-05T15:04:05.123456Z"`       // absent: it is not
+	LastUsedAt time.Time `json:"last_used_at,omitzero" format:"date-time" example:"2026-01-04T15:04:00Z"`            // to the minute; absent: never
+	RetiringAt time.Time `json:"old_secret_until,omitzero" format:"date-time" example:"2026-01-03T15:04:05.123456Z"` // when the secret that was replaced ends; absent: there is one secret
+}
+
+// KeyWithSecret is a key with its newest secret, which is shown this once.
+type KeyWithSecret struct {
+	Key
+	Secret string `json:"secret" validate:"required" example:"the-secret-access-key"` // the secret access key of signatures
+	Token  string `json:"token" validate:"required" example:"tusq_..."`               // for Authorization: Bearer
+}
+
+// KeyPage is one page of keys, in the order of their ids.
+type KeyPage struct {
+	Keys   []Key  `json:"keys" validate:"required"`
+	Cursor string `json:"cursor,omitempty"` // of the next page; absent on the last
+}

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"tusq/api/auth"
 	"tusq/internal/buffers"
 	"tusq/internal/telemetry"
 )
@@ -21,9 +22,9 @@ const jsonType = "application/x-amz-json-1.0"
 var jsonTypeHeader = []string{jsonType}
 
 // jsonCodec is AWS JSON.
-type jsonCodec struct{}
+type jsonCodec struct{ signatures *auth.Signatures }
 
-func (jsonCodec) read(r *http.Request) (asked, error) {
+func (j jsonCodec) read(r *http.Request) (asked, error) {
 	if r.Method != http.MethodPost {
 		return asked{}, &apiError{kind: methodNotAllowed, message: "Actions are requested by POST."}
 	}
@@ -36,7 +37,7 @@ func (jsonCodec) read(r *http.Request) (asked, error) {
 		return asked{}, err
 	}
 	telemetry.SetAction(r.Context(), name)
-	input, err := decodeJSON(r, action)
+	input, err := j.decode(r, action)
 	if err != nil {
 		return asked{}, err
 	}
@@ -83,13 +84,16 @@ func targetAction(r *http.Request) string {
 	return target
 }
 
-// decodeJSON reads the request's body into an input of the action. As SQS does, it
+// decode reads the request's body, authenticates the request, and makes the body an input of the action. As SQS does, it
 // ignores members that it does not know and replaces invalid UTF-8 by U+FFFD.
-func decodeJSON(r *http.Request, action action) (any, error) {
+func (j jsonCodec) decode(r *http.Request, action action) (any, error) {
 	buffer := buffers.Get()
 	defer buffers.Put(buffer)
 	if err := readBody(r, buffer); err != nil {
 		return nil, bodyError(err)
+	}
+	if err := j.signatures.Identify(r, buffer.Bytes()); err != nil {
+		return nil, err
 	}
 	input := action.input()
 	if buffer.Len() == 0 {

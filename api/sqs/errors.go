@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"unicode/utf8"
 
+	"tusq/api/auth/sigv4"
 	"tusq/internal/telemetry"
 	"tusq/service"
 )
@@ -70,6 +71,7 @@ var (
 	requestTooLarge       = common("RequestEntityTooLargeException", "RequestEntityTooLarge", 413)
 	serialization         = common("SerializationException", "SerializationException", 400)
 	serviceUnavailable    = common("ServiceUnavailableException", "ServiceUnavailable", 503)
+	unrecognizedClient    = common("UnrecognizedClientException", "InvalidClientTokenId", 403)
 	unknownOperation      = common("UnknownOperationException", "InvalidAction", 400)
 	unsupportedMediaType  = common("UnsupportedMediaTypeException", "UnsupportedMediaType", 415)
 )
@@ -91,7 +93,7 @@ var codes = map[service.Code]struct {
 	service.CodeUnsupportedMediaType: {unsupportedMediaType, ""},
 	service.CodeRouteNotFound:        {unknownOperation, ""},
 	service.CodeMethodNotAllowed:     {methodNotAllowed, ""},
-	service.CodeUnauthenticated:      {accessDenied, "Access to the resource is denied."},
+	service.CodeUnauthenticated:      {unrecognizedClient, "The security token included in the request is invalid."},
 	service.CodeForbidden:            {accessDenied, "Access to the resource is denied."},
 	service.CodeRateLimited:          {requestThrottled, ""},
 	service.CodeQueueNotFound:        {queueDoesNotExist, "The specified queue does not exist."},
@@ -122,6 +124,17 @@ var codes = map[service.Code]struct {
 	service.CodeKeyNotFound:          {resourceNotFound, ""},
 	service.CodeTooManyKeys:          {overLimit, ""},
 	service.CodeMasterKeyMissing:     {invalidParameterValue, ""},
+}
+
+// refusals are the kinds of signatures that are not verified. SDKs know by them that their clock is
+// wrong, and correct it by the answer's Date.
+var refusals = map[sigv4.Reason]kind{
+	sigv4.MissingAuthenticationToken: common("MissingAuthenticationTokenException", "MissingAuthenticationToken", 403),
+	sigv4.IncompleteSignature:        common("IncompleteSignatureException", "IncompleteSignature", 400),
+	sigv4.InvalidClientTokenID:       unrecognizedClient,
+	sigv4.SignatureDoesNotMatch:      common("InvalidSignatureException", "SignatureDoesNotMatch", 403),
+	sigv4.RequestTimeTooSkewed:       common("RequestTimeTooSkewed", "RequestTimeTooSkewed", 403),
+	sigv4.RequestExpired:             common("RequestExpired", "RequestExpired", 400),
 }
 
 // errNoQueue is the answer about a queue that the caller does not have.
@@ -156,7 +169,12 @@ func invalidValue(value any, parameter, reason string) *apiError {
 // try again.
 func asError(ctx context.Context, err error) *apiError {
 	var e *apiError
-	if !errors.As(err, &e) {
+	var refused *sigv4.Error
+	switch {
+	case errors.As(err, &e):
+	case errors.As(err, &refused):
+		e = &apiError{kind: refusals[refused.Reason], message: refused.Message}
+	default:
 		e = fromService(err)
 	}
 	if e.status >= http.StatusInternalServerError {

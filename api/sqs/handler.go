@@ -33,6 +33,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	Strict         bool         // Amazon's waits of 60 seconds and its limit of messages in flight hold
 	Logger         *slog.Logger // for what no answer can tell
+	// Signatures authenticate the requests; nil: middleware does.
+	Signatures *auth.Signatures
 }
 
 // Handler serves the whole dialect. It finds the queue in the request, so that it
@@ -44,6 +46,8 @@ type Handler struct {
 	proxies   []netip.Prefix
 	strict    bool
 	log       *slog.Logger
+
+	signatures *auth.Signatures
 }
 
 // New returns a Handler of the service's queues.
@@ -55,6 +59,8 @@ func New(svc *service.Service, opts Options) *Handler {
 		proxies:   opts.TrustedProxies,
 		strict:    opts.Strict,
 		log:       opts.Logger,
+
+		signatures: opts.Signatures,
 	}
 }
 
@@ -77,7 +83,7 @@ type claimed struct {
 
 // codec is a form of requests and answers.
 type codec interface {
-	// read returns the action that a request asks for, and its input.
+	// read returns the action that a request asks for, and its input, once it is known who asks.
 	read(r *http.Request) (asked, error)
 	// writeOutput writes what an action has put out: nil where it has no output.
 	writeOutput(w http.ResponseWriter, r *http.Request, action string, output any) error
@@ -93,16 +99,16 @@ type asked struct {
 
 // codecOf chooses by the Content-Type first: form bodies with a JSON dialect's
 // headers exist.
-func codecOf(r *http.Request) codec {
+func codecOf(r *http.Request, signatures *auth.Signatures) codec {
 	if isJSON(r) {
-		return jsonCodec{}
+		return jsonCodec{signatures}
 	}
-	return queryCodec{}
+	return queryCodec{signatures}
 }
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, codec := r.Context(), codecOf(r)
+	ctx, codec := r.Context(), codecOf(r, h.signatures)
 	w.Header()[requestIDHeader] = []string{telemetry.RequestID(ctx)}
 	asked, err := codec.read(r)
 	if err != nil {
@@ -134,7 +140,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // error, in the form of its codec.
 func (h *Handler) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header()[requestIDHeader] = []string{telemetry.RequestID(r.Context())}
-	codecOf(r).writeError(w, r, asError(r.Context(), err))
+	codecOf(r, nil).writeError(w, r, asError(r.Context(), err))
 }
 
 // handOver writes a receive's answer and fails unless all of it has gone to the

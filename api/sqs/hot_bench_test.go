@@ -91,7 +91,7 @@ func (r *replay) read(t testing.TB) (*call, any) {
 	clear(r.header)
 	r.body.Reset(r.text)
 	r.request.Body, r.request.ContentLength = r, int64(len(r.text))
-	asked, err := codecOf(r.request).read(r.request)
+	asked, err := codecOf(r.request, nil).read(r.request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func (r *replay) read(t testing.TB) (*call, any) {
 }
 
 func (r *replay) answer(t testing.TB, output any) {
-	if err := codecOf(r.request).writeOutput(r, r.request, "", output); err != nil {
+	if err := codecOf(r.request, nil).writeOutput(r, r.request, "", output); err != nil {
 		t.Fatal(err)
 	}
 }

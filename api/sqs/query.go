@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"tusq/api/auth"
 	"tusq/internal/telemetry"
 	"tusq/service"
 )
@@ -25,13 +26,13 @@ var namesQueue = map[string]bool{"CreateQueue": true, "GetQueueUrl": true, "List
 // queryCodec is the AWS Query protocol: parameters in a form or in the URL's query
 // string, answers in XML. It does not look at the parameter Version, nor at those of
 // a presigned URL, which are no members of any action.
-type queryCodec struct{}
+type queryCodec struct{ signatures *auth.Signatures }
 
-func (queryCodec) read(r *http.Request) (asked, error) {
+func (q queryCodec) read(r *http.Request) (asked, error) {
 	if err := checkQuery(r); err != nil {
 		return asked{}, err
 	}
-	parameters, err := readParameters(r)
+	parameters, err := q.readParameters(r)
 	if err != nil {
 		return asked{}, err
 	}

@@ -19,24 +19,31 @@ type parameter struct {
 }
 
 // readParameters returns the parameters of the query string and of a POST's body,
-// in their order.
-func readParameters(r *http.Request) ([]parameter, error) {
-	parameters, err := parseForm(nil, r.URL.RawQuery)
-	if err != nil || r.Method != http.MethodPost {
-		return parameters, err
+// in their order, once the request is authenticated.
+func (q queryCodec) readParameters(r *http.Request) ([]parameter, error) {
+	body, err := q.readForm(r)
+	if err != nil {
+		return nil, err
 	}
-	body, err := readForm(r)
+	parameters, err := parseForm(nil, r.URL.RawQuery)
 	if err != nil {
 		return nil, err
 	}
 	return parseForm(parameters, body)
 }
 
-func readForm(r *http.Request) (string, error) {
+// readForm returns the body of a POST, of which alone it is read, of whoever is known then.
+func (q queryCodec) readForm(r *http.Request) (string, error) {
+	if r.Method != http.MethodPost {
+		return "", q.signatures.Identify(r, nil)
+	}
 	buffer := buffers.Get()
 	defer buffers.Put(buffer)
 	if err := readBody(r, buffer); err != nil {
 		return "", bodyError(err)
+	}
+	if err := q.signatures.Identify(r, buffer.Bytes()); err != nil {
+		return "", err
 	}
 	return buffer.String(), nil
 }

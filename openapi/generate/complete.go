@@ -114,6 +114,9 @@ func completeOperation(operation *openapi3.Operation) {
 		}
 	}
 	add(http.StatusBadRequest, "The request is not valid; code and field say why.")
+	add(http.StatusUnauthorized, "unauthenticated: no token, or none that is valid, where authentication is on.")
+	add(http.StatusForbidden, "forbidden: the token's key does not permit this.")
+	add(http.StatusTooManyRequests, "rate_limited: the key or its account has made too many requests. Try again.")
 	add(http.StatusInternalServerError, "internal: a fault of the server.")
 	add(http.StatusServiceUnavailable, "unavailable or overloaded: try again later.")
 	if body := operation.RequestBody; body != nil {
@@ -131,7 +134,8 @@ func completeResponse(status string, response *openapi3.Response) {
 		response.Headers = openapi3.Headers{}
 	}
 	response.Headers["X-Request-Id"] = &openapi3.HeaderRef{Ref: refRequestID}
-	if status == strconv.Itoa(http.StatusServiceUnavailable) {
+	switch status {
+	case strconv.Itoa(http.StatusServiceUnavailable), strconv.Itoa(http.StatusTooManyRequests):
 		response.Headers["Retry-After"] = &openapi3.HeaderRef{Ref: refRetryAfter}
 	}
 	if status >= "400" {

@@ -1,0 +1,49 @@
+package auth
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"tusq/service"
+)
+
+// maxAuthorization bounds the header in bytes: a token is much shorter.
+const maxAuthorization = 1024
+
+// Bearer is the middleware for authentication by tokens: Authorization: Bearer tusq_... What it
+// refuses is answered by writeError.
+func Bearer(svc *service.Service, writeError func(http.ResponseWriter, *http.Request, error)) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			caller, err := svc.CallerOfToken(r.Context(), bearerToken(r), clientAddr(r))
+			if err != nil {
+				writeError(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, identify(r, caller))
+		})
+	}
+}
+
+// bearerToken returns the token of a request that has exactly one, or "", which is none.
+func bearerToken(r *http.Request) string {
+	headers := r.Header["Authorization"]
+	if len(headers) != 1 || len(headers[0]) > maxAuthorization {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimLeft(token, " ")
+}
+
+// clientAddr returns the address of a request's peer; invalid: it has none.
+func clientAddr(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr().Unmap()
+}
