@@ -66,9 +66,11 @@ var sqsActions = map[string]struct {
 }
 
 // task is the handle of the world's redrive.
-func (w *world) task() string {
-	arn := "arn:aws:sqs:" + testserver.Region + ":" + home + ":" + dead
-	return base64.StdEncoding.EncodeToString([]byte(`{"taskId":"` + w.redrive + `","sourceArn":"` + arn + `"}`))
+func (w *world) task() string { return taskHandle(home, w.redrive) }
+
+func taskHandle(account, redrive string) string {
+	arn := "arn:aws:sqs:" + testserver.Region + ":" + account + ":dead"
+	return base64.StdEncoding.EncodeToString([]byte(`{"taskId":"` + redrive + `","sourceArn":"` + arn + `"}`))
 }
 
 func TestSQSActions(t *testing.T) {
