@@ -17,13 +17,13 @@ build: ## build bin/tusq
 run: setup build ## install what is missing, build, and serve on http://127.0.0.1:9324
 	bin/tusq serve
 
-# The strains say something after minutes only: they are scenarios of make fault.
+# The strains say something after minutes only, and Patroni is to be installed first: they are scenarios of make fault.
 test: setup-test ## install what is missing and run every test
 	go test $(RACE) -timeout 8m ./...
 	cd test/clients/gocloud && go test $(RACE) -timeout 5m ./...
 	cd bench && go test -timeout 2m ./...
 	go test -tags fault ./internal/faultpoint
-	cd test/fault && go test -timeout 5m $$(go list ./... | grep -v /strain)
+	cd test/fault && go test -timeout 5m $$(go list ./... | grep -v -e /strain -e /patroni)
 
 fault: setup-test build ## do harm to a whole service for an hour and check that nothing is lost; FAULT="-duration 10m -seed 7"
 	go -C test/fault build -o ../../bin/tusq-fault .

@@ -13,7 +13,9 @@ import (
 
 // admit bounds a request's body, and the bytes of all bodies in flight: it reserves
 // a body's length before any of it is read, and refuses the request if that is too
-// much. A body of unknown length reserves the dialect's limit until it has been read.
+// much. A body of unknown length reserves the dialect's limit until it has been read. It
+// is the last on its connection: in a request that has a length too, which net/http passes
+// over, what follows may be meant as a part of it by a proxy that goes by the length.
 func (m *middleware) admit(d dialect) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,8 +38,9 @@ func (m *middleware) admit(d dialect) func(http.Handler) http.Handler {
 					"The server holds as many bytes of requests as it may. Try again."))
 				return
 			}
-			body := &heldBody{ReadCloser: r.Body, budget: m.budget, reserved: size}
+			body := &heldBody{ReadCloser: r.Body, budget: m.budget, reserved: size, pace: m.newPace(w, r.ContentLength)}
 			if r.ContentLength < 0 { // a known length bounds the body by itself
+				w.Header().Set("Connection", "close")
 				body.ReadCloser = http.MaxBytesReader(w, r.Body, d.maxBody)
 			}
 			defer body.release()
@@ -86,17 +89,30 @@ type heldBody struct {
 	budget   *byteBudget
 	reserved int64
 	read     int64
+	pace     *pace // nil: it may take its time
 }
 
-// Read reads on, and shrinks the reservation at the end.
+// Read reads on, at the body's pace, and shrinks the reservation at the end.
 func (b *heldBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
-	if errors.Is(err, io.EOF) && b.read < b.reserved {
+	switch {
+	case errors.Is(err, io.EOF):
+		b.end()
+	case b.pace != nil && err == nil:
+		b.pace.came(b.read)
+	}
+	return n, err
+}
+
+func (b *heldBody) end() {
+	if b.pace != nil {
+		b.pace.done()
+	}
+	if b.read < b.reserved {
 		b.budget.release(b.reserved - b.read)
 		b.reserved = b.read
 	}
-	return n, err
 }
 
 func (b *heldBody) release() {

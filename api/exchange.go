@@ -24,6 +24,7 @@ type exchange struct {
 	start           time.Time
 	request         telemetry.Request
 	caller          service.Caller // set by authentication
+	client          auth.Client
 	route           *chi.Context
 	answer          answerWriter
 	requestID       [1]string // the answer's header
@@ -38,6 +39,7 @@ func (m *middleware) newExchange(w http.ResponseWriter, r *http.Request, route *
 		Context: r.Context(),
 		start:   time.Now(),
 		request: telemetry.Request{ID: requestID(r), Dialect: telemetry.DialectNone, Action: telemetry.ActionUnknown},
+		client:  auth.Client{Find: m.findClient, Request: r},
 		route:   route,
 		answer:  answerWriter{ResponseWriter: w, draining: m.draining, timeout: m.answerTimeout},
 	}
@@ -58,6 +60,8 @@ func (x *exchange) Value(key any) any {
 		return &x.request
 	case auth.Key:
 		return &x.caller
+	case auth.ClientKey:
+		return &x.client
 	case chi.RouteCtxKey:
 		return x.route
 	}

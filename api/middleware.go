@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"tusq/api/auth"
 	"tusq/internal/telemetry"
 	"tusq/service"
 )
@@ -33,8 +34,10 @@ type middleware struct {
 	draining    <-chan struct{}
 	budget      *byteBudget
 	crossOrigin *http.CrossOriginProtection
+	findClient  auth.ClientFinder
 
 	answerTimeout time.Duration // see Options
+	bodyGrace     time.Duration // see Options
 }
 
 func newMiddleware(o Options) *middleware {
@@ -45,14 +48,16 @@ func newMiddleware(o Options) *middleware {
 		draining:    o.Service.Draining(),
 		budget:      &byteBudget{limit: limit, gauge: o.Metrics.BytesInFlight},
 		crossOrigin: http.NewCrossOriginProtection(),
+		findClient:  auth.FindClient(o.TrustedProxies),
 
 		answerTimeout: cmp.Or(o.AnswerTimeout, DefaultAnswerTimeout),
+		bodyGrace:     cmp.Or(o.BodyGrace, bodyGrace),
 	}
 }
 
 // enter is the middleware of every request to d.
 func (m *middleware) enter(d dialect) chi.Middlewares {
-	return chi.Middlewares{m.recover(d), m.refuseCrossOrigin(d), m.admit(d)}
+	return chi.Middlewares{m.recover(d), m.refuseDoubles(d), m.refuseCrossOrigin(d), m.admit(d)}
 }
 
 // entrance is the outermost handler, around all routes. It gives every request its
@@ -78,7 +83,7 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		duration := time.Since(x.start)
 		e.metrics.Observe(&x.request, x.answer.status, duration)
-		e.log(r, &x.request, &x.answer, duration)
+		e.log(x, r.Method, duration)
 	}()
 	e.Router.ServeHTTP(&x.answer, r.WithContext(x))
 	if x.answer.status == 0 {
@@ -89,7 +94,9 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // log writes a request's line: what is answered well only at debug level, so that
 // logging costs the hot paths nothing. The path is left out, for it may hold a receipt.
-func (m *middleware) log(r *http.Request, request *telemetry.Request, answer *answerWriter, duration time.Duration) {
+// Whom a request came from is found out, and told, where it was not answered well.
+func (m *middleware) log(x *exchange, method string, duration time.Duration) {
+	request, answer := &x.request, &x.answer
 	level := slog.LevelDebug
 	switch status := answer.status; {
 	case status >= http.StatusInternalServerError || request.Err != nil:
@@ -97,12 +104,12 @@ func (m *middleware) log(r *http.Request, request *telemetry.Request, answer *an
 	case status >= http.StatusBadRequest:
 		level = slog.LevelInfo
 	}
-	if !m.logger.Enabled(r.Context(), level) {
+	if !m.logger.Enabled(x, level) {
 		return
 	}
 	attributes := []slog.Attr{
 		slog.String("request_id", request.ID),
-		slog.String("method", r.Method),
+		slog.String("method", method),
 		slog.String("dialect", request.Dialect),
 		slog.String("action", request.Action),
 		slog.String("queue", request.Queue),
@@ -110,10 +117,21 @@ func (m *middleware) log(r *http.Request, request *telemetry.Request, answer *an
 		slog.Int64("bytes", answer.bytes),
 		slog.Duration("duration", duration),
 	}
+	if level > slog.LevelDebug {
+		attributes = append(attributes, slog.String("client", clientText(x)))
+	}
 	if request.Err != nil {
 		attributes = append(attributes, slog.Any("err", request.Err))
 	}
-	m.logger.LogAttrs(r.Context(), level, "request", attributes...)
+	m.logger.LogAttrs(x, level, "request", attributes...)
+}
+
+// clientText is the client's address, or empty where it cannot be told.
+func clientText(ctx context.Context) string {
+	if ip := auth.ClientIP(ctx); ip.IsValid() {
+		return ip.String()
+	}
+	return ""
 }
 
 // recover names the dialect, and answers a panic behind it with an internal error.

@@ -5,6 +5,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -39,9 +40,16 @@ type Options struct {
 	Console          http.Handler // serves /console and all below; may be an ErrorWriter
 	MaxBytesInFlight int64        // bytes of request bodies held at a time; 0: DefaultMaxBytesInFlight
 
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+
 	// AnswerTimeout is how long a client may take to read an answer, or each 2 MiB of a
 	// longer one, until its connection is cut. 0: DefaultAnswerTimeout.
 	AnswerTimeout time.Duration
+
+	// BodyGrace is how long a body of more than 64 KiB may stay out after its header; what
+	// has come earns it a second for each 256 KiB. 0: 15 seconds.
+	BodyGrace time.Duration
 }
 
 // ErrorWriter is a dialect's handler that has its own form for the errors that
@@ -85,6 +93,7 @@ func NewRouter(o Options) http.Handler {
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(m.enter(toConsole)...)
+		r.Use(strictTransport)
 		r.Use(byHandler)
 		r.Handle("/console", o.Console)
 		r.Handle("/console/*", o.Console)
@@ -99,6 +108,17 @@ func NewRouter(o Options) http.Handler {
 		r.Get("/docs/{asset}", operation("docs", serveDocsAsset))
 	})
 	return newEntrance(r, m)
+}
+
+// strictTransport has browsers that came by TLS come back by nothing else, for a year.
+// Behind a proxy that ends TLS, that is the proxy's to say.
+func strictTransport(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil {
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // errorWriter returns how errors are written for requests to handler.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -29,6 +30,7 @@ type call struct {
 	wait   time.Duration // that the server may take in addition
 	key    string        // for the server to know a repeat by
 	hasKey bool
+	once   bool // it is tried once: a repeat would do more
 }
 
 // do makes the call, repeating it as the package's comment says, and decodes the
@@ -42,7 +44,7 @@ func (c *Client) do(ctx context.Context, call call, out any) (status, tries int,
 	var failed time.Time
 	for tries = 1; ; tries++ {
 		status, err = c.try(ctx, call, body, out)
-		if err == nil || ctx.Err() != nil || !repeatable(err) {
+		if err == nil || ctx.Err() != nil || call.once || !repeatable(err) {
 			return status, tries, err
 		}
 		if failed.IsZero() {
@@ -155,7 +157,9 @@ func repeatable(err error) bool {
 	}
 	var bad badAnswerError
 	var certificate *tls.CertificateVerificationError
-	return !errors.As(err, &bad) && !errors.As(err, &certificate)
+	var alert *net.OpError // by which the server ended the handshake
+	refused := errors.As(err, &alert) && alert.Op == "remote error"
+	return !errors.As(err, &bad) && !errors.As(err, &certificate) && !refused
 }
 
 // pauseBefore returns how long to wait after so many tries: doubling, a random half of

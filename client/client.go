@@ -21,6 +21,7 @@
 //   - CreateQueue reports that the queue existed; DeleteQueue reports success;
 //     PurgeQueue counts what the last try deleted; UpdateQueue sets the same again;
 //     StartRedrive reports redrive_running and CancelRedrive perhaps redrive_ended.
+//   - RevokeKey reports perhaps key_not_found. CreateKey and RotateKey are never repeated.
 //   - All others only read.
 //
 // # Errors
@@ -30,6 +31,7 @@
 package client
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -46,6 +48,7 @@ const DefaultRetry = 30 * time.Second
 type Client struct {
 	base   string // without a trailing slash
 	http   *http.Client
+	tls    *tls.Config // nil: the default one
 	token  string
 	retry  time.Duration
 	notice func(call string, err error)
@@ -59,6 +62,12 @@ type Option func(*Client)
 // end as a read that succeeds.
 func WithHTTPClient(h *http.Client) Option {
 	return func(c *Client) { c.http = h }
+}
+
+// WithTLS makes connections with config: for a CA that the system does not trust, or a
+// client's certificate. Nil: the default one. It has no effect beside WithHTTPClient.
+func WithTLS(config *tls.Config) Option {
+	return func(c *Client) { c.tls = config }
 }
 
 // WithToken sends the token with every call, as "Authorization: Bearer".
@@ -99,7 +108,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	for _, opt := range opts {
 		opt(c)
 	}
-	h := http.Client{Transport: newTransport()}
+	h := http.Client{Transport: newTransport(c.tls)}
 	if c.http != nil {
 		h = *c.http
 	}
@@ -110,8 +119,9 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 
 // newTransport returns a transport for many concurrent calls to one host: the default
 // one keeps two idle connections and would open a new one for most calls.
-func newTransport() *http.Transport {
+func newTransport(config *tls.Config) *http.Transport {
 	return &http.Transport{
+		TLSClientConfig:     config,
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 5 * time.Second,

@@ -20,6 +20,7 @@ type Queue struct {
 	MaxMessageSize    int               `json:"max_message_size"` // bytes
 	DeadLetter        *DeadLetter       `json:"dead_letter,omitempty"`
 	Durability        string            `json:"durability"` // default, async, local, quorum or applied
+	Encryption        string            `json:"encryption"` // none or body
 	FIFO              bool              `json:"fifo"`       // its name ends with FIFOSuffix
 	Tags              map[string]string `json:"tags,omitempty"`
 	CreatedAt         time.Time         `json:"created_at"`
@@ -48,6 +49,7 @@ type Settings struct {
 	MaxMessageSize    *int              `json:"max_message_size,omitempty"`
 	DeadLetter        *DeadLetter       `json:"dead_letter,omitempty"`
 	Durability        string            `json:"durability,omitempty"` // default, async, local, quorum or applied; empty is nil
+	Encryption        string            `json:"encryption,omitempty"` // none or body; empty is nil
 	Tags              map[string]string `json:"tags,omitzero"`        // replaces all
 
 	ContentDeduplication *bool `json:"content_deduplication,omitempty"` // of a FIFO queue only

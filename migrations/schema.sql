@@ -17,6 +17,15 @@ CREATE TABLE public.audit_log (
     detail jsonb NOT NULL
 );
 
+CREATE TABLE public.data_keys (
+    id bigint NOT NULL,
+    account text NOT NULL,
+    queue_id bigint NOT NULL,
+    sealed bytea NOT NULL,
+    sealed_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.instance (
     only_row boolean DEFAULT true NOT NULL,
     receipt_key bytea NOT NULL,
@@ -119,6 +128,7 @@ CREATE TABLE public.queues (
     deduplication_scope text DEFAULT ''::text NOT NULL,
     purged_at timestamp with time zone,
     durability text DEFAULT 'default'::text NOT NULL,
+    data_key bigint,
     CONSTRAINT queues_check CHECK (((dead_letter_queue IS NULL) = (max_receives IS NULL))),
     CONSTRAINT queues_durability_check CHECK ((durability = ANY (ARRAY['default'::text, 'async'::text, 'local'::text, 'quorum'::text, 'applied'::text])))
 );
@@ -179,6 +189,9 @@ CREATE TABLE public.users (
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.data_keys
+    ADD CONSTRAINT data_keys_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.instance
     ADD CONSTRAINT instance_pkey PRIMARY KEY (only_row);

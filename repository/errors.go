@@ -38,7 +38,7 @@ func (r *Repository) classify(operation string, err error) error {
 			return away(wrapped)
 		case isAway(refused):
 			return away(wrapped)
-		case isConflict(refused) || isUnavailable(refused):
+		case r.conflicts(refused) || isUnavailable(refused):
 			return unavailable(wrapped)
 		}
 	case isConnectionError(err):
@@ -51,10 +51,32 @@ func (r *Repository) classify(operation string, err error) error {
 // PostgreSQL stops altogether: that is a lost connection.
 const diskFull = "53100"
 
+// The SQLSTATEs of conflicts that are counted.
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+)
+
+// conflicts is isConflict of an error that is seen for the first time: it counts.
+func (r *Repository) conflicts(refused *pgconn.PgError) bool {
+	switch refused.Code {
+	case deadlockDetected:
+		r.deadlocks.Add(1)
+	case serializationFailure:
+		r.serialization.Add(1)
+	}
+	return isConflict(refused)
+}
+
+// Conflicts implements [service.Store].
+func (r *Repository) Conflicts() service.Conflicts {
+	return service.Conflicts{Deadlocks: r.deadlocks.Load(), Serialization: r.serialization.Load()}
+}
+
 // isConflict: the transaction was rolled back for the sake of others and may be repeated.
 func isConflict(refused *pgconn.PgError) bool {
 	switch refused.Code {
-	case "40001", "40P01", "55P03", // serialization failure, deadlock, lock_timeout
+	case serializationFailure, deadlockDetected, "55P03", // lock_timeout
 		"0A000", "26000": // cached plan must not change result type, statement is gone: a migration or a pooler
 		return true
 	}
@@ -110,7 +132,7 @@ func isData(refused *pgconn.PgError) bool {
 // classifyBegin is classify for a transaction of which nothing was sent.
 func (r *Repository) classifyBegin(err error) error {
 	var refused *pgconn.PgError
-	if errors.As(err, &refused) && isConflict(refused) {
+	if errors.As(err, &refused) && r.conflicts(refused) {
 		return fmt.Errorf("begin a flush: %w: %w", service.ErrConflict, err)
 	}
 	return r.classify("begin a flush", err)
@@ -134,7 +156,7 @@ func (r *Repository) classifyFlush(err error, lost *lostFlush) error {
 	case isAway(refused): // terminated or, behind a pooler, lost, perhaps in the commit
 		lost.err = err
 		return lost
-	case isConflict(refused):
+	case r.conflicts(refused):
 		return fmt.Errorf("flush: %w: %w", service.ErrConflict, err)
 	case isNoStandby(refused):
 		return fmt.Errorf("flush: %w", service.ErrNoStandby)

@@ -1,7 +1,9 @@
 package repository
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +26,7 @@ func TestErrorsOfTheServer(t *testing.T) {
 		{"25006", service.CodeUnavailable, nil},                       // read_only_sql_transaction
 		{"57P03", service.CodeUnavailable, service.ErrOutcomeUnknown}, // cannot_connect_now
 		{"40P01", service.CodeUnavailable, service.ErrConflict},       // deadlock_detected
+		{"40001", service.CodeUnavailable, service.ErrConflict},       // serialization_failure
 		{"22021", service.CodeInternal, service.ErrData},              // character_not_in_repertoire
 		{"57P01", service.CodeUnavailable, service.ErrOutcomeUnknown},
 		{"57P02", service.CodeUnavailable, service.ErrOutcomeUnknown}, // crash_shutdown
@@ -44,4 +47,48 @@ func TestErrorsOfTheServer(t *testing.T) {
 			t.Errorf("%s in a flush is %s", test.state, service.ErrorCode(err))
 		}
 	}
+	if got, want := r.Conflicts(), (service.Conflicts{Deadlocks: 2, Serialization: 2}); got != want {
+		t.Errorf("counted %+v, want %+v: each was seen twice", got, want)
+	}
+}
+
+// TestDeadlockIsCounted where it is the flush that PostgreSQL ends, which nobody can choose.
+func TestDeadlockIsCounted(t *testing.T) {
+	s := setup(t)
+	for s.Conflicts().Deadlocks == 0 {
+		flushed, other := s.deadlock()
+		switch {
+		case (flushed == nil) == (other == nil):
+			t.Fatalf("no deadlock: %v, %v", flushed, other)
+		case flushed != nil && (!errors.Is(flushed, service.ErrConflict) || s.Conflicts().Deadlocks != 1):
+			t.Fatalf("a deadlock is %v, counted as %+v", flushed, s.Conflicts())
+		}
+	}
+}
+
+// deadlock has somebody lock the second message of a flush's deletes, and then want the first. It returns the errors of both.
+func (s *store) deadlock() (flush, other error) {
+	s.t.Helper()
+	s.send(2)
+	var deletes []*service.Settlement
+	for _, m := range s.claim(2).Messages {
+		deletes = append(deletes, &service.Settlement{ID: m.ID, Lease: m.Lease})
+	}
+	slices.SortFunc(deletes, func(a, b *service.Settlement) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	tx, err := s.jobs.Begin(s.ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	flushed := make(chan error, 1)
+	for i, d := range []*service.Settlement{deletes[1], deletes[0]} {
+		_, other = tx.Exec(s.ctx, `SELECT FROM messages WHERE queue_id = $1 AND id = $2 FOR UPDATE`, s.queue.ID, pgUUID(d.ID))
+		if i == 0 {
+			go func() {
+				flushed <- s.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Deletes: deletes}}, nil)
+			}()
+			s.waitForLock()
+		}
+	}
+	_ = tx.Rollback(s.ctx)
+	return <-flushed, other
 }

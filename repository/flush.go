@@ -60,7 +60,7 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 			return r.classifyBegin(err)
 		}
 	}
-	if err := b.run(ctx, conn.Conn(), described, executed); err != nil {
+	if err := b.run(ctx, conn.Conn(), described, r.seededCounts(ctx, work, executed, again)); err != nil {
 		return r.failed(ctx, conn.Conn(), err, lost)
 	}
 	if server.CustomData()[unreplicated] != nil || needsStandby(work) && !stillNamed(ctx, conn.Conn()) {

@@ -2,7 +2,9 @@ package repository
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -14,6 +16,8 @@ type Inspection struct {
 	Version    string
 	Recovering bool
 	SeesAll    bool              // the role may see what other roles do
+	Remote     bool              // it is reached by a network
+	Encrypted  bool              // with TLS
 	Settings   map[string]string // those of inspectedSettings
 	TableOff   []string          // tables of which autovacuum is switched off
 	Standbys   []Standby
@@ -63,6 +67,7 @@ func Inspect(ctx context.Context, url string) (Inspection, error) {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	i := Inspection{Settings: map[string]string{}, Levels: map[string]int64{}}
+	i.inspectConnection(conn)
 	for _, step := range []func(context.Context, *pgx.Conn) error{
 		i.inspectServer, i.inspectTables, i.inspectTransactions, i.inspectStandbys, i.measureClock, i.measureCommit,
 	} {
@@ -74,6 +79,14 @@ func Inspect(ctx context.Context, url string) (Inspection, error) {
 		return Inspection{}, fmt.Errorf("measure notifications: %w", err)
 	}
 	return i, nil
+}
+
+// inspectConnection looks at the way to the server, or to the pooler before it.
+func (i *Inspection) inspectConnection(conn *pgx.Conn) {
+	way := conn.PgConn().Conn()
+	_, i.Encrypted = way.(*tls.Conn)
+	peer, ok := way.RemoteAddr().(*net.TCPAddr)
+	i.Remote = ok && !peer.IP.IsLoopback()
 }
 
 func (i *Inspection) inspectServer(ctx context.Context, conn *pgx.Conn) error {

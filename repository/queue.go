@@ -17,7 +17,7 @@ import (
 const queueColumns = `
 	q.id, q.account, q.name, q.visibility_timeout, q.delay, q.retention, q.receive_wait, q.max_message_size,
 	q.dead_letter_queue, q.max_receives, d.id, q.extra, q.tags, q.created_at, q.updated_at,
-	q.fifo, q.content_deduplication, q.deduplication_scope, q.durability
+	q.fifo, q.content_deduplication, q.deduplication_scope, q.durability, q.data_key
 FROM queues q
 LEFT JOIN queues d ON d.account = q.account AND d.name = q.dead_letter_queue AND d.deleted_at IS NULL
 WHERE q.deleted_at IS NULL`
@@ -28,8 +28,8 @@ func (r *Repository) CreateQueue(ctx context.Context, queue service.Queue, reuse
 	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 INSERT INTO queues (id, account, name, fifo, deduplication_scope, visibility_timeout, delay, retention, receive_wait,
-	max_message_size, dead_letter_queue, max_receives, extra, tags, content_deduplication, durability, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, tusq_now(), tusq_now())
+	max_message_size, dead_letter_queue, max_receives, extra, tags, content_deduplication, durability, data_key, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, tusq_now(), tusq_now())
 ON CONFLICT (account, name) WHERE deleted_at IS NULL DO NOTHING`,
 			append([]any{queue.ID, queue.Account, queue.Name, queue.Settings.FIFO, queue.Settings.DeduplicationScope},
 				settingsParams(queue)...)...)
@@ -37,6 +37,11 @@ ON CONFLICT (account, name) WHERE deleted_at IS NULL DO NOTHING`,
 			return err
 		}
 		created = tag.RowsAffected() == 1
+		if created {
+			if err := storeDataKey(ctx, tx, queue.NewDataKey); err != nil {
+				return err
+			}
+		}
 		if created && reuseAfter > 0 {
 			if err := checkReuse(ctx, tx, queue, reuseAfter); err != nil {
 				return err
@@ -66,7 +71,7 @@ SELECT EXISTS (
 	return err
 }
 
-// settingsParams are the values of the columns from visibility_timeout to durability.
+// settingsParams are the values of the columns from visibility_timeout to data_key.
 func settingsParams(q service.Queue) []any {
 	s := q.Settings
 	var dead *string
@@ -74,9 +79,13 @@ func settingsParams(q service.Queue) []any {
 	if s.DeadLetter != nil {
 		dead, maxReceives = &s.DeadLetter.Queue, &s.DeadLetter.MaxReceives
 	}
+	var dataKey *int64
+	if q.DataKeyID != 0 {
+		dataKey = &q.DataKeyID
+	}
 	return []any{s.VisibilityTimeout, s.Delay, s.Retention, s.ReceiveWait, s.MaxMessageSize,
 		dead, maxReceives, notNil(q.Extra), notNil(q.Tags), s.ContentDeduplication,
-		cmp.Or(s.Durability, service.DurabilityDefault)}
+		cmp.Or(s.Durability, service.DurabilityDefault), dataKey}
 }
 
 func notNil(m map[string]string) map[string]string {
@@ -104,11 +113,15 @@ func scanQueue(row pgx.CollectableRow) (service.Queue, error) {
 	var q service.Queue
 	var dead *string
 	var maxReceives *int
-	var deadID *int64
+	var deadID, dataKey *int64
 	s := &q.Settings
 	err := row.Scan(&q.ID, &q.Account, &q.Name, &s.VisibilityTimeout, &s.Delay, &s.Retention, &s.ReceiveWait,
 		&s.MaxMessageSize, &dead, &maxReceives, &deadID, &q.Extra, &q.Tags, &q.CreatedAt, &q.UpdatedAt,
-		&s.FIFO, &s.ContentDeduplication, &s.DeduplicationScope, &s.Durability)
+		&s.FIFO, &s.ContentDeduplication, &s.DeduplicationScope, &s.Durability, &dataKey)
+	s.Encryption = service.EncryptionNone
+	if dataKey != nil {
+		s.Encryption, q.DataKeyID = service.EncryptionBody, *dataKey
+	}
 	if dead != nil {
 		s.DeadLetter = &service.DeadLetter{Queue: *dead, MaxReceives: *maxReceives}
 		if deadID != nil {
@@ -168,10 +181,13 @@ func (r *Repository) UpdateQueue(ctx context.Context, account, name string, chan
 		_, err = tx.Exec(ctx, `
 UPDATE queues
 SET visibility_timeout = $2, delay = $3, retention = $4, receive_wait = $5, max_message_size = $6,
-	dead_letter_queue = $7, max_receives = $8, extra = $9, tags = $10, content_deduplication = $11, durability = $12,
+	dead_letter_queue = $7, max_receives = $8, extra = $9, tags = $10, content_deduplication = $11, durability = $12, data_key = $13,
 	updated_at = tusq_now()
 WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 		if err != nil {
+			return err
+		}
+		if err := storeDataKey(ctx, tx, queue.NewDataKey); err != nil {
 			return err
 		}
 		queue, err = getQueue(ctx, tx, account, name)

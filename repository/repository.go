@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -67,6 +68,8 @@ type Repository struct {
 	way    way
 	direct way // without a pooler; with one, where there is no other
 	known  descriptions
+
+	deadlocks, serialization atomic.Int64 // see Conflicts
 
 	mu      sync.Mutex
 	leaving chan struct{} // closed by reconnect, which makes another

@@ -15,6 +15,7 @@ const (
 	ActionPeekMessages                      // see messages, and change none
 	ActionFindQueue                         // learn that a queue exists; who may do anything with it may
 	ActionGetQueue                          // settings, tags, counts
+	ActionListSources                       // the queues whose dead letters come to a queue; who may get it may
 	ActionListQueues                        // those whose names the caller's rights cover
 	ActionCreateQueue
 	ActionUpdateQueue // settings, tags, policies
@@ -33,6 +34,7 @@ var actionNames = [...]string{
 	ActionPeekMessages:    "peek_messages",
 	ActionFindQueue:       "find_queue",
 	ActionGetQueue:        "get_queue",
+	ActionListSources:     "list_sources",
 	ActionListQueues:      "list_queues",
 	ActionCreateQueue:     "create_queue",
 	ActionUpdateQueue:     "update_queue",

@@ -209,6 +209,7 @@ func changedSettings(before, after Queue) (changed []string) {
 		{"wait_seconds", a.ReceiveWait == b.ReceiveWait},
 		{"max_message_size", a.MaxMessageSize == b.MaxMessageSize},
 		{"durability", a.Durability == b.Durability},
+		{"encryption", a.Encryption == b.Encryption},
 		{"content_deduplication", a.ContentDeduplication == b.ContentDeduplication},
 		{"deduplication_scope", a.DeduplicationScope == b.DeduplicationScope},
 		{"dead_letter", was.Queue == is.Queue && was.MaxReceives == is.MaxReceives},

@@ -133,6 +133,9 @@ type grants struct {
 
 func (r Rights) grants() grants {
 	g := grants{actions: setOf(r.Actions) | setOf([]Action{ActionFindQueue})}
+	if g.actions.has(ActionGetQueue) {
+		g.actions |= setOf([]Action{ActionListSources})
+	}
 	for _, pattern := range r.Queues {
 		if prefix, isPrefix := strings.CutSuffix(pattern, "*"); isPrefix {
 			g.prefixes = append(g.prefixes, prefix)

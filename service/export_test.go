@@ -28,6 +28,16 @@ func (s *Service) LookAtHealth(ctx context.Context, warned map[Unfit]bool) error
 	return s.lookAtHealth(ctx, warned)
 }
 
+// Ended tells whether a caller's rights hold no longer.
+func Ended(caller Caller) bool {
+	select {
+	case <-caller.ended():
+		return true
+	default:
+		return false
+	}
+}
+
 // NewTestCaller returns a caller with some rights.
 func NewTestCaller(account, name string, rights Rights) Caller {
 	return Caller{Account: account, actor: &actor{name: name, account: account, rights: rights.grants()}}

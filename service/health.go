@@ -36,6 +36,16 @@ type Health struct {
 	DeadRows          int64          // of messages, which vacuum has not removed yet: an estimate
 }
 
+// Conflicts count the transactions that PostgreSQL has ended for the sake of others. There should be none: rows are
+// locked in one order, and no transaction is serializable.
+type Conflicts struct {
+	Deadlocks     int64
+	Serialization int64 // failures
+}
+
+// Conflicts returns those of this replica's transactions, of requests and background work.
+func (s *Service) Conflicts() Conflicts { return s.store.Conflicts() }
+
 // Health returns what was last seen of the database; known: it has been looked at.
 func (s *Service) Health() (health Health, known bool) {
 	if h := s.health.Load(); h != nil {

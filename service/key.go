@@ -137,16 +137,15 @@ func (s *Service) GetKey(ctx context.Context, caller Caller, id string) (AccessK
 	return key, nil
 }
 
-// getKeyToChange is GetKey for a key that is to be changed, which may do no more than the caller.
-func (s *Service) getKeyToChange(ctx context.Context, caller Caller, id string) (AccessKey, error) {
+// authorizeKeyChange is authorize for a change of a key, which may do no more than the caller. It returns the key.
+func (s *Service) authorizeKeyChange(ctx context.Context, caller Caller, id string) (AccessKey, error) {
 	key, err := s.GetKey(ctx, caller, id)
-	if err != nil {
+	switch {
+	case err != nil:
 		return AccessKey{}, err
-	}
-	if !key.RevokedAt.IsZero() {
+	case !key.RevokedAt.IsZero():
 		return AccessKey{}, ErrKeyNotFound(id)
-	}
-	if !caller.actor.rights.cover(key.Rights) {
+	case !caller.actor.rights.cover(key.Rights):
 		return AccessKey{}, s.refuse(ctx, caller, ActionManageKeys, "", errBeyondRights())
 	}
 	return key, nil
@@ -155,7 +154,7 @@ func (s *Service) getKeyToChange(ctx context.Context, caller Caller, id string) 
 // RotateKey gives a key another secret, which is told this once. The one that it had last works on
 // for a time of grace; one that was replaced before ends now.
 func (s *Service) RotateKey(ctx context.Context, caller Caller, rotate RotateKey) (AccessKey, Credentials, error) {
-	old, err := s.getKeyToChange(ctx, caller, rotate.ID)
+	old, err := s.authorizeKeyChange(ctx, caller, rotate.ID)
 	if err != nil {
 		return AccessKey{}, Credentials{}, err
 	}
@@ -185,7 +184,7 @@ func (s *Service) RotateKey(ctx context.Context, caller Caller, rotate RotateKey
 // RevokeKey ends a key for ever: here at once, on all replicas within a few seconds. Receives
 // of it that wait end with CodeUnauthenticated.
 func (s *Service) RevokeKey(ctx context.Context, caller Caller, id string) error {
-	key, err := s.getKeyToChange(ctx, caller, id)
+	key, err := s.authorizeKeyChange(ctx, caller, id)
 	if err != nil {
 		return err
 	}

@@ -133,3 +133,364 @@ func TestKeys(t *testing.T) {
 		t.Errorf("revoked twice: %v", err)
 	}
 }
+
+// While a key is rotated both its secrets work; then the new one alone.
+func TestRotateKey(t *testing.T) {
+	w := setupKeys(t, service.Options{})
+	key, first := w.create(service.CreateKey{})
+	rotate := func(grace time.Duration) service.Credentials {
+		t.Helper()
+		rotated, credentials, err := w.RotateKey(w.ctx, admin, service.RotateKey{ID: key.ID, Grace: &grace})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rotated.RetiringAt.IsZero() != (grace == 0) {
+			t.Errorf("with a grace of %v the old secret ends at %v", grace, rotated.RetiringAt)
+		}
+		return credentials
+	}
+	second := rotate(2 * time.Second)
+	for _, c := range []service.Credentials{first, second} {
+		w.wantCaller(w.Service, c.Token(), "")
+	}
+	if secrets := w.SecretsOf(key.ID); len(secrets) != 2 || secrets[0] != first.Secret || secrets[1] != second.Secret {
+		t.Errorf("signatures may be by %d secrets", len(secrets))
+	}
+	w.eventually("the other replica knows both secrets", func() bool { return len(w.other.SecretsOf(key.ID)) == 2 })
+	bySecond, err := w.other.CallerOfSecret(w.ctx, key.ID, second.Secret, local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the old secret has ended everywhere", func() bool {
+		return len(w.SecretsOf(key.ID)) == 1 && len(w.other.SecretsOf(key.ID)) == 1
+	})
+	w.wantCaller(w.Service, first.Token(), service.CodeUnauthenticated)
+	w.wantCaller(w.Service, second.Token(), "")
+	if _, err := w.other.CallerOfSecret(w.ctx, key.ID, first.Secret, local); codeOf(err) != service.CodeUnauthenticated {
+		t.Errorf("the old secret: %v", err)
+	}
+	third := rotate(0)
+	w.wantCaller(w.Service, second.Token(), service.CodeUnauthenticated)
+	w.wantCaller(w.Service, third.Token(), "")
+	w.eventually("who called by a secret that ended is told so", func() bool { return service.Ended(bySecond) })
+	// Of three secrets the first ends at once, however long its grace was to be.
+	fourth := rotate(time.Hour)
+	fifth := rotate(time.Hour)
+	w.wantCaller(w.Service, third.Token(), service.CodeUnauthenticated)
+	w.wantCaller(w.Service, fourth.Token(), "")
+	w.wantCaller(w.Service, fifth.Token(), "")
+}
+
+// A receive that waits ends when its key expires or is revoked by another replica; that of
+// another key, and of a key whose secret is rotated, waits on.
+func TestWaitEndsWithKey(t *testing.T) {
+	w := setupKeys(t, service.Options{})
+	if _, _, err := w.Service.CreateQueue(w.ctx, admin, service.CreateQueue{Name: "orders"}); err != nil {
+		t.Fatal(err)
+	}
+	type ended struct {
+		name string
+		err  error
+	}
+	answers := make(chan ended, 4)
+	keys := map[string]service.AccessKey{}
+	for _, name := range []string{"revoked", "expired", "rotated", "other"} {
+		create := service.CreateKey{Name: name}
+		if name == "expired" {
+			create.Expires = 3 * time.Second
+		}
+		key, credentials := w.create(create)
+		keys[name] = key
+		caller := w.wantCaller(w.Service, credentials.Token(), "")
+		go func() {
+			_, err := w.ReceiveMessages(w.ctx, caller, "orders", service.ReceiveMessages{Max: 1, Wait: new(time.Minute)})
+			answers <- ended{name, err}
+		}()
+	}
+	w.eventually("all wait", func() bool { return w.Waiting() == 4 })
+	if err := w.other.RevokeKey(w.ctx, admin, keys["revoked"].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.other.RotateKey(w.ctx, admin, service.RotateKey{ID: keys["rotated"].ID}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		select {
+		case got := <-answers:
+			if (got.name != "revoked" && got.name != "expired") || codeOf(got.err) != service.CodeUnauthenticated {
+				t.Errorf("the receive of the key that is %s ended with %v", got.name, got.err)
+			}
+		case <-time.After(9 * time.Second):
+			t.Fatal("a receive waits on for 9 seconds")
+		}
+	}
+	w.eventually("the rotation is known", func() bool { return len(w.SecretsOf(keys["rotated"].ID)) == 2 })
+	if waiting := w.Waiting(); waiting != 2 {
+		t.Errorf("%d receives wait on, want 2", waiting)
+	}
+	w.Drain()
+	for range 2 {
+		if got := <-answers; got.err != nil {
+			t.Errorf("the receive of the key that is %s ended with %v", got.name, got.err)
+		}
+	}
+}
+
+// Revocation reaches replicas that hear nothing of each other.
+func TestRevocationWithoutSignals(t *testing.T) {
+	w := setupKeys(t, service.Options{})
+	key, credentials := w.create(service.CreateKey{})
+	w.eventually("the other replica knows the key", func() bool { return len(w.other.SecretsOf(key.ID)) == 1 })
+	w.ForgetOthers() // so that it notifies nobody
+	began := time.Now()
+	if err := w.RevokeKey(w.ctx, admin, key.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the other replica knows no more key", func() bool { return len(w.other.SecretsOf(key.ID)) == 0 })
+	w.wantCaller(w.other, credentials.Token(), service.CodeUnauthenticated)
+	t.Logf("known after %v", time.Since(began))
+}
+
+func TestKeyLimits(t *testing.T) {
+	w := setupKeys(t, service.Options{})
+	_, abroad := w.create(service.CreateKey{Sources: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}})
+	for address, want := range map[string]service.Code{
+		"10.1.2.3": "", "::ffff:10.1.2.3": "", "2001:db8::1": "", "11.1.2.3": service.CodeForbidden, "2001:db9::1": service.CodeForbidden,
+	} {
+		if _, err := w.CallerOfToken(w.ctx, abroad.Token().Reveal(), netip.MustParseAddr(address)); codeOf(err) != want {
+			t.Errorf("from %s: %v, want %q", address, err, want)
+		}
+	}
+	if _, err := w.CallerOfToken(w.ctx, abroad.Token().Reveal(), netip.Addr{}); codeOf(err) != service.CodeForbidden {
+		t.Errorf("from nowhere: %v", err)
+	}
+	// A wrong token is refused as such, wherever it comes from.
+	forged := service.Credentials{KeyID: abroad.KeyID, Secret: service.NewCredentials().Secret}
+	w.wantCaller(w.Service, forged.Token(), service.CodeUnauthenticated)
+
+	short, brief := w.create(service.CreateKey{Expires: time.Second})
+	w.wantCaller(w.Service, brief.Token(), "")
+	w.eventually("the key has expired", func() bool { return len(w.SecretsOf(short.ID)) == 0 })
+	w.wantCaller(w.Service, brief.Token(), service.CodeUnauthenticated)
+	if _, err := w.CallerOfKey(w.ctx, short.ID, local); codeOf(err) != service.CodeUnauthenticated {
+		t.Errorf("by its id an expired key is %v", err)
+	}
+}
+
+// Nobody makes, rotates or revokes a key that may do more than they, and only the deployment's
+// own administrators care for other accounts' keys.
+func TestKeysOfOthers(t *testing.T) {
+	w := setupKeys(t, service.Options{})
+	manager := service.Rights{Actions: []service.Action{service.ActionManageKeys, service.ActionSendMessages}, Queues: []string{"*"}}
+	_, c := w.create(service.CreateKey{Rights: manager})
+	limited := w.wantCaller(w.Service, c.Token(), "")
+	_, c = w.create(service.CreateKey{Account: "111111111111"})
+	tenant := w.wantCaller(w.Service, c.Token(), "")
+	_, c = w.create(service.CreateKey{Rights: sendOnly})
+	sender := w.wantCaller(w.Service, c.Token(), "")
+	own, _ := w.create(service.CreateKey{})
+
+	make := func(caller service.Caller, account string, rights service.Rights) error {
+		_, _, err := w.CreateKey(w.ctx, caller, service.CreateKey{Name: "a", Account: account, Rights: rights})
+		return err
+	}
+	rotate := func(caller service.Caller) error {
+		_, _, err := w.RotateKey(w.ctx, caller, service.RotateKey{ID: own.ID})
+		return err
+	}
+	get := func(caller service.Caller) error {
+		_, err := w.GetKey(w.ctx, caller, own.ID)
+		return err
+	}
+	list := func(caller service.Caller, account string) error {
+		_, err := w.ListKeys(w.ctx, caller, service.ListKeys{Account: account})
+		return err
+	}
+	const forbidden, notFound = service.CodeForbidden, service.CodeKeyNotFound
+	for _, test := range []struct {
+		what string
+		err  error
+		want service.Code
+	}{
+		{"a manager makes less", make(limited, "", sendOnly), ""},
+		{"a manager makes the same", make(limited, "", manager), ""},
+		{"a manager makes more", make(limited, "", service.Everything()), forbidden},
+		{"a manager makes another's", make(limited, "111111111111", sendOnly), forbidden},
+		{"a manager sees more", get(limited), ""},
+		{"a manager rotates more", rotate(limited), forbidden},
+		{"a manager revokes more", w.RevokeKey(w.ctx, limited, own.ID), forbidden},
+		{"a tenant makes its own", make(tenant, "", service.Everything()), ""},
+		{"a tenant makes its own by name", make(tenant, "111111111111", service.Everything()), ""},
+		{"a tenant makes another's", make(tenant, testservice.Account, sendOnly), forbidden},
+		{"a tenant lists another's", list(tenant, testservice.Account), forbidden},
+		{"a tenant asks as another", list(tenant.On(testservice.Account), ""), forbidden},
+		{"a tenant sees another's", get(tenant), notFound},
+		{"a tenant rotates another's", rotate(tenant), notFound},
+		{"a tenant revokes another's", w.RevokeKey(w.ctx, tenant, own.ID), notFound},
+		{"a sender makes less", make(sender, "", sendOnly), forbidden},
+		{"a sender lists", list(sender, ""), forbidden},
+		{"nobody lists", list(service.Caller{}, ""), service.CodeUnauthenticated},
+		{"nobody sees", get(service.Caller{}), service.CodeUnauthenticated},
+		{"the operator lists a tenant's", list(admin, "111111111111"), ""},
+		{"the operator makes nobody's", make(admin, "1", sendOnly), service.CodeInvalidParameter},
+	} {
+		if codeOf(test.err) != test.want {
+			t.Errorf("%s: %v, want %q", test.what, test.err, test.want)
+		}
+	}
+	w.create(service.CreateKey{}) // so that a cursor leads somewhere
+	first, err := w.ListKeys(w.ctx, admin, service.ListKeys{Limit: 1})
+	if err != nil || len(first.Keys) != 1 {
+		t.Fatalf("the first page: %v, %v", first, err)
+	}
+	rest, err := w.ListKeys(w.ctx, admin, service.ListKeys{Cursor: first.Cursor})
+	if err != nil || len(rest.Keys) == 0 || rest.Keys[0].ID <= first.Keys[0].ID || rest.Cursor != "" {
+		t.Errorf("the next page: %v, %v", rest, err)
+	}
+	if err := list(admin, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKeyRates(t *testing.T) {
+	w := setupKeys(t, service.Options{Rates: service.Rates{PerKey: 2, PerAccount: 3}})
+	count := func(c service.Credentials) (permitted int) {
+		for range 20 {
+			_, err := w.CallerOfToken(w.ctx, c.Token().Reveal(), local)
+			switch {
+			case err == nil:
+				permitted++
+			case codeOf(err) != service.CodeRateLimited:
+				t.Fatal(err)
+			}
+		}
+		return permitted
+	}
+	_, one := w.create(service.CreateKey{})
+	_, two := w.create(service.CreateKey{})
+	_, tenant := w.create(service.CreateKey{Account: "111111111111"})
+	if n := count(one); n != 4 {
+		t.Errorf("a key may make %d requests at once, want 4", n)
+	}
+	w.create(service.CreateKey{}) // another load of the keys does not give more
+	if n := count(two); n != 2 {
+		t.Errorf("an account's second key may make %d requests, want 2", n)
+	}
+	if n := count(tenant); n != 4 {
+		t.Errorf("another account's key may make %d requests, want 4", n)
+	}
+	if n := count(one); n > 1 {
+		t.Errorf("a key may make %d more requests at once", n)
+	}
+}
+
+// Another master key takes the first one's place without a key noticing it.
+func TestMasterKeyRotation(t *testing.T) {
+	old, next := service.NewMasterKey().Reveal(), service.NewMasterKey().Reveal()
+	w := setupKeys(t, service.Options{MasterKeys: masterKeys(t, old)})
+	key, credentials := w.create(service.CreateKey{})
+	on := func(texts ...string) *service.Service {
+		opts := service.Options{Account: testservice.Account}
+		if texts != nil {
+			opts.MasterKeys = masterKeys(t, texts...)
+		}
+		return testservice.On(t, w.url, opts)
+	}
+	check := func(what string, s *service.Service, secrets int) {
+		t.Helper()
+		w.wantCaller(s, credentials.Token(), "")
+		if got := s.SecretsOf(key.ID); len(got) != secrets || secrets > 0 && got[0] != credentials.Secret {
+			t.Errorf("%s: signatures may be by %d secrets, want %d", what, len(got), secrets)
+		}
+	}
+	check("with another master key", on(next), 0)
+	check("without a master key", on(), 0)
+	check("with both, the old first", on(old, next), 1)
+	check("with the new alone, before it sealed", on(next), 0)
+	check("with both, the new first", on(next, old), 1)
+	check("with the new alone", on(next), 1)
+	check("with the old alone", on(old), 0)
+	check("a replica that has known it", w.Service, 1)
+	w.create(service.CreateKey{Name: "another"})
+	check("the same after a change of keys", w.Service, 1)
+}
+
+// Of any number of first keys one is made.
+func TestFirstKey(t *testing.T) {
+	w := setupKeys(t, service.Options{})
+	made := make(chan bool, 8)
+	for i := range cap(made) {
+		go func() {
+			replica := w.Service
+			if i%2 == 0 {
+				replica = w.other
+			}
+			_, created, err := replica.CreateFirstKey(w.ctx, service.Credentials{})
+			if err != nil {
+				t.Error(err)
+			}
+			made <- created
+		}()
+	}
+	n := 0
+	for range cap(made) {
+		if <-made {
+			n++
+		}
+	}
+	page, err := w.ListKeys(w.ctx, admin, service.ListKeys{})
+	if err != nil || n != 1 || len(page.Keys) != 1 {
+		t.Fatalf("%d were made, and there are %d keys, %v; want 1", n, len(page.Keys), err)
+	}
+	first := page.Keys[0]
+	if err := w.RevokeKey(w.ctx, admin, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.CreateFirstKey(w.ctx, service.Credentials{KeyID: first.ID, Secret: service.NewCredentials().Secret}); codeOf(err) != service.CodeKeyNotFound {
+		t.Errorf("a revoked key is given again: %v", err)
+	}
+	given := service.NewCredentials()
+	if got, created, err := w.CreateFirstKey(w.ctx, given); err != nil || !created || got != given {
+		t.Errorf("a given key: %v, %v", created, err)
+	}
+	w.wantCaller(w.Service, given.Token(), "")
+}
+
+func TestLastUse(t *testing.T) {
+	w := setupKeys(t, service.Options{})
+	key, credentials := w.create(service.CreateKey{})
+	if !key.LastUsedAt.IsZero() {
+		t.Errorf("a new key was used at %v", key.LastUsedAt)
+	}
+	began := time.Now()
+	w.wantCaller(w.Service, credentials.Token(), "")
+	w.eventually("the use is seen", func() bool {
+		key, err := w.other.GetKey(w.ctx, admin, key.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !key.LastUsedAt.IsZero() && (began.Sub(key.LastUsedAt) > 2*time.Minute || key.LastUsedAt.After(time.Now())) {
+			t.Errorf("it was used at %v", key.LastUsedAt)
+		}
+		return !key.LastUsedAt.IsZero()
+	})
+}
+
+// While the database is away, keys that were known work, and others do not.
+func TestKeysWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	line := pgtest.NewLine(t, pgtest.New(t))
+	svc := testservice.On(t, line.URL, service.Options{Account: testservice.Account, MasterKeys: masterKeys(t, service.NewMasterKey().Reveal())})
+	credentials, _, err := svc.CreateFirstKey(t.Context(), service.Credentials{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line.Cut()
+	time.Sleep(3 * time.Second) // for a look at the keys, which fails
+	if _, err := svc.CallerOfToken(t.Context(), credentials.Token().Reveal(), local); err != nil {
+		t.Errorf("the key is %v", err)
+	}
+	if _, err := svc.CallerOfToken(t.Context(), service.NewCredentials().Token().Reveal(), local); codeOf(err) != service.CodeUnauthenticated {
+		t.Errorf("another key is %v", err)
+	}
+}

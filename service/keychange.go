@@ -92,8 +92,12 @@ func (s *Service) startKeys(ctx context.Context) error {
 		return err
 	}
 	resealed, err := s.keys.reseal(ctx)
-	if resealed > 0 && err == nil {
-		s.log.Info("secrets of keys are now sealed by the first master key", "secrets", resealed)
+	if err != nil {
+		return err
+	}
+	dataKeys, err := s.dataKeys.reseal(ctx)
+	if resealed+dataKeys > 0 && err == nil {
+		s.log.Info("what an older master key had sealed is now sealed by the first", "secrets", resealed, "data_keys", dataKeys)
 	}
 	return err
 }

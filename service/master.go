@@ -79,24 +79,43 @@ func (m MasterKeys) None() bool { return len(m.keys) == 0 }
 
 // seal seals a key's secret by the first master key.
 func (m MasterKeys) seal(c Credentials) (sealed []byte, by string, err error) {
-	if m.None() {
-		return nil, "", Errorf(CodeMasterKeyMissing, "This server has no master key to seal a key's secret with.")
-	}
-	first := m.keys[0]
-	return first.aead.Seal(nil, nil, []byte(c.Secret), []byte(c.KeyID)), first.fingerprint, nil
+	return m.sealBound([]byte(c.Secret), c.KeyID)
 }
 
-// open returns a key's secret; ok: one of the master keys has sealed it for that key.
-func (m MasterKeys) open(keyID string, sealed []byte, by string) (secret Secret, ok bool) {
+// sealBound seals a secret by the first master key, bound to what it is.
+func (m MasterKeys) sealBound(secret []byte, binding string) (sealed []byte, by string, err error) {
+	if m.None() {
+		return nil, "", Errorf(CodeMasterKeyMissing, "This server has no master key, which is needed to keep secrets.")
+	}
+	first := m.keys[0]
+	return first.aead.Seal(nil, nil, secret, []byte(binding)), first.fingerprint, nil
+}
+
+// openBound returns what sealBound has sealed; ok: one of the master keys has sealed it for that.
+func (m MasterKeys) openBound(sealed []byte, by, binding string) (secret []byte, ok bool) {
 	for _, key := range m.keys {
 		if key.fingerprint != by {
 			continue
 		}
-		opened, err := key.aead.Open(nil, nil, sealed, []byte(keyID))
-		return Secret(opened), err == nil
+		opened, err := key.aead.Open(nil, nil, sealed, []byte(binding))
+		return opened, err == nil
 	}
-	return "", false
+	return nil, false
+}
+
+// first is the fingerprint of the first master key; "": there is none.
+func (m MasterKeys) first() string {
+	if m.None() {
+		return ""
+	}
+	return m.keys[0].fingerprint
+}
+
+// open returns a key's secret; ok: one of the master keys has sealed it for that key.
+func (m MasterKeys) open(keyID string, sealed []byte, by string) (secret Secret, ok bool) {
+	opened, ok := m.openBound(sealed, by, keyID)
+	return Secret(opened), ok
 }
 
 // sealsBy tells whether what was sealed so is sealed by the first master key.
-func (m MasterKeys) sealsBy(by string) bool { return !m.None() && m.keys[0].fingerprint == by }
+func (m MasterKeys) sealsBy(by string) bool { return !m.None() && m.first() == by }

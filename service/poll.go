@@ -20,8 +20,18 @@ type poller struct {
 	over    bool            // the time is over
 }
 
-// poll claims, and sleeps until there may be more, for as long as wait.
+// poll claims, and sleeps until there may be more, for as long as wait. Beyond the most
+// receives that may wait at a time it gives what is there now, or refuses: an empty answer
+// would have the client ask again at once.
 func (s *Service) poll(ctx context.Context, caller Caller, q *Queue, receive ReceiveMessages, wait time.Duration) ([]Claimed, error) {
+	defer s.polls.Add(-1)
+	if s.polls.Add(1) > s.maxPolls {
+		claimed, err := s.claimOnce(ctx, q, receive)
+		if err != nil || len(claimed) > 0 {
+			return claimed, err
+		}
+		return nil, Errorf(CodeOverloaded, "As many receives wait here as may; try again in a moment.")
+	}
 	waiter := s.hub.Register(q.ID)
 	defer waiter.Close()
 	timeout := time.NewTimer(wait)

@@ -18,6 +18,7 @@ type Settings struct {
 	MaxMessageSize    int           // bytes of body and attributes, MinMaxMessageSize to MaxMessageBytes
 	DeadLetter        *DeadLetter   // nil: messages are delivered until they expire
 	Durability        Durability    // of its messages
+	Encryption        Encryption    // of its messages: of those that are sent from now on
 
 	FIFO                 bool               // by its name; see IsFIFO
 	ContentDeduplication bool               // of a FIFO queue: a message without deduplication id gets its body's SHA-256
@@ -54,6 +55,7 @@ func DefaultSettings() Settings {
 		Retention:         DefaultRetention,
 		MaxMessageSize:    DefaultMessageSize,
 		Durability:        DurabilityDefault,
+		Encryption:        EncryptionNone,
 	}
 }
 
@@ -68,6 +70,9 @@ type Queue struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 
+	DataKeyID  int64    // by which new messages are encrypted; 0: they are not
+	NewDataKey *DataKey // of a queue that is to be stored: that key, if it is a new one
+
 	permits permits // to other accounts; set by the cache
 }
 
@@ -80,6 +85,7 @@ type QueueChange struct {
 	MaxMessageSize    *int
 	DeadLetter        *DeadLetter // a zero DeadLetter removes the policy
 	Durability        *Durability
+	Encryption        *Encryption
 	Extra             map[string]string // an empty value removes the attribute
 	Tags              map[string]string // replaces all tags; nil leaves them
 
@@ -89,6 +95,8 @@ type QueueChange struct {
 	// Edit changes Tags and Extra in the light of what they are, in the transaction that
 	// stores them; nil: nothing more. Its error ends the call.
 	Edit func(*Queue) error
+
+	newDataKey func(account string, queueID int64) (*DataKey, error) // set by the service
 }
 
 // CreateQueue asks for a queue. Where it exists already, the settings that are
@@ -144,6 +152,7 @@ func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQ
 	if err := s.validChange(ctx, caller, create.Name, create.QueueChange); err != nil {
 		return Queue{}, false, err
 	}
+	create.newDataKey = s.dataKeys.create
 	wanted := Queue{
 		ID:       1 + rand.Int64N(1<<62),
 		Account:  caller.Account,
@@ -227,7 +236,7 @@ func (s *Service) ListQueues(ctx context.Context, caller Caller, list ListQueues
 func (s *Service) authorizeList(ctx context.Context, caller Caller, filter *QueueFilter) error {
 	if filter.DeadLetter != "" {
 		filter.Beginnings = []string{""}
-		return s.authorize(ctx, caller, ActionGetQueue, filter.DeadLetter)
+		return s.authorize(ctx, caller, ActionListSources, filter.DeadLetter)
 	}
 	switch {
 	case caller.actor == nil:
@@ -250,6 +259,7 @@ func (s *Service) UpdateQueue(ctx context.Context, caller Caller, name string, c
 	if err := s.validChange(ctx, caller, name, change); err != nil {
 		return Queue{}, err
 	}
+	change.newDataKey = s.dataKeys.create
 	if change.DeduplicationScope != nil {
 		return Queue{}, invalid("deduplication_scope", "deduplication_scope is chosen when a queue is created.")
 	}

@@ -36,6 +36,9 @@ func (c QueueChange) apply(q *Queue) error {
 	if c.Tags != nil {
 		q.Tags = maps.Clone(c.Tags)
 	}
+	if err := c.applyEncryption(q); err != nil {
+		return err
+	}
 	if c.Edit == nil {
 		return nil
 	}
@@ -53,6 +56,23 @@ func given(q Queue) AuditDetail {
 		plain.Settings.DeduplicationScope = ScopeQueue
 	}
 	return AuditDetail{Settings: changedSettings(plain, q)}
+}
+
+// applyEncryption gives a queue that begins to be encrypted a data key. One that ends keeps what
+// was encrypted so; begun again, it has another key.
+func (c QueueChange) applyEncryption(q *Queue) (err error) {
+	if c.Encryption == nil || *c.Encryption == q.Settings.Encryption {
+		return nil
+	}
+	q.Settings.Encryption, q.DataKeyID = *c.Encryption, 0
+	if q.Settings.Encryption == EncryptionNone {
+		return nil
+	}
+	if q.NewDataKey, err = c.newDataKey(q.Account, q.ID); err != nil {
+		return err
+	}
+	q.DataKeyID = q.NewDataKey.ID
+	return nil
 }
 
 func set[T any](to *T, from *T) {
@@ -77,6 +97,8 @@ func (c QueueChange) differs(q Queue) string {
 		return "max_message_size"
 	case differ(c.Durability, q.Settings.Durability):
 		return "durability"
+	case differ(c.Encryption, q.Settings.Encryption):
+		return "encryption"
 	case differ(c.ContentDeduplication, q.Settings.ContentDeduplication):
 		return "content_deduplication"
 	case differ(c.DeduplicationScope, q.Settings.DeduplicationScope):

@@ -39,7 +39,7 @@ func (s *Service) ReceiveMessages(ctx context.Context, caller Caller, queue stri
 	}
 	faultpoint.Pass("service.claim.got")
 	s.answers.hold(ctx, claimed)
-	return s.deliver(q, claimed)
+	return s.deliver(ctx, q, claimed)
 }
 
 // receiveAnew claims messages, waiting for the first, and remembers them for the attempt.
@@ -101,9 +101,14 @@ func (s *Service) rememberReceive(ctx context.Context, q *Queue, receive Receive
 }
 
 // deliver seals the receipts of claimed messages. What cannot be delivered is released.
-func (s *Service) deliver(q *Queue, claimed []Claimed) ([]Message, error) {
-	messages := make([]Message, len(claimed))
-	for i, c := range claimed {
+func (s *Service) deliver(ctx context.Context, q *Queue, claimed []Claimed) ([]Message, error) {
+	readable, err := s.decryptAll(ctx, q.Name, claimed)
+	if err != nil {
+		s.release(q, claimed)
+		return nil, err
+	}
+	messages := make([]Message, len(readable))
+	for i, c := range readable {
 		m, err := c.message()
 		if err != nil {
 			s.release(q, claimed)
@@ -150,6 +155,9 @@ func (s *Service) PeekMessages(ctx context.Context, caller Caller, queue string,
 	}
 	found, cursor, err := s.store.PeekMessages(ctx, q, peek)
 	if err != nil {
+		return MessagePage{}, err
+	}
+	if found, err = s.decryptAll(ctx, q.Name, found); err != nil {
 		return MessagePage{}, err
 	}
 	page := MessagePage{Messages: make([]Message, len(found)), Cursor: cursor}

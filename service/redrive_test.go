@@ -9,6 +9,9 @@ import (
 	"tusq/service"
 )
 
+// redriveLimit is for a redrive of a few messages.
+const redriveLimit = 30 * time.Second
+
 // deadLetters makes a dead-letter queue of the world's queue and sends and exhausts messages.
 func (w *world) deadLetters(dead string, messages ...string) {
 	w.t.Helper()
@@ -37,16 +40,20 @@ func (w *world) startRedrive(start service.StartRedrive) service.Redrive {
 	return redrive
 }
 
-// ended waits until a redrive has ended, watching from the other replica.
+// ended waits until a redrive has ended, watching from the other replica. One that moves the same messages again and again never ends.
 func (w *world) ended(id string) service.Redrive {
 	w.t.Helper()
-	for {
+	for began := time.Now(); ; {
 		redrive, err := w.other.GetRedrive(w.ctx, caller, id)
 		if err != nil {
 			w.t.Fatalf("get a redrive: %v", err)
 		}
 		if !redrive.EndedAt.IsZero() {
 			return redrive
+		}
+		if time.Since(began) > redriveLimit {
+			_, err := w.CancelRedrive(w.ctx, caller, id)
+			w.t.Fatalf("a redrive does not end: %+v; its cancellation: %v", redrive, err)
 		}
 	}
 }

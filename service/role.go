@@ -44,9 +44,9 @@ func RoleActions(role string) []Action {
 	case "operator": // of queues: all but keys and the audit log
 		return slices.DeleteFunc(Actions(), func(a Action) bool { return a == ActionManageKeys || a == ActionReadAudit })
 	case "producer":
-		return []Action{ActionSendMessages}
+		return []Action{ActionSendMessages, ActionGetQueue}
 	case "consumer":
-		return []Action{ActionReceiveMessages, ActionDeleteMessages, ActionExtendMessages}
+		return []Action{ActionReceiveMessages, ActionDeleteMessages, ActionExtendMessages, ActionGetQueue}
 	case "viewer":
 		return []Action{ActionGetQueue, ActionListQueues, ActionPeekMessages}
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/cipher"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,12 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 	if err := s.requireStandbys(ctx, q); err != nil {
 		return nil, false, err
 	}
+	var key cipher.AEAD
+	if q.DataKeyID != 0 {
+		if key, err = s.dataKeys.get(ctx, q.DataKeyID); err != nil {
+			return nil, false, err
+		}
+	}
 	ids, err := newMessageIDs(len(send.Messages))
 	if err != nil {
 		return nil, false, err
@@ -62,6 +69,9 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 		m := &made[i]
 		if sent[i].Err = send.Messages[i].outgoing(q.Settings, &m.out); sent[i].Err != nil {
 			continue
+		}
+		if key != nil {
+			m.out.encrypt(key, q.DataKeyID)
 		}
 		m.out.ID, m.out.StoredID = ids[i], ids[i]
 		m.op = op{kind: opSend, queue: q, send: &m.out, place: i}

@@ -50,13 +50,20 @@ type Options struct {
 	Permits func(Queue) []Permit
 	// AuditRetention is how long the audit log is kept. 0: DefaultAuditRetention.
 	AuditRetention time.Duration
+	// MaxLongPolls is how many receives may wait at a time. 0: DefaultMaxLongPolls.
+	MaxLongPolls int
 	// Account is the deployment's own account: its administrators manage the keys of all accounts,
 	// and see what the audit log has of no account that is known.
 	Account string
-	// MasterKeys seal the secrets of keys. Without any, keys cannot be made.
+	// MasterKeys seal the secrets of keys and the data keys of encrypted queues. Without any, there
+	// can be neither.
 	MasterKeys MasterKeys
 	Rates      Rates // of requests that are made with keys
 }
+
+// DefaultMaxLongPolls is how many receives may wait at a time. Each takes about 27 kB with
+// its connection.
+const DefaultMaxLongPolls = 20_000
 
 // Service carries out every call of every dialect. Its methods may be called from
 // any number of goroutines.
@@ -65,6 +72,7 @@ type Service struct {
 	log      *slog.Logger
 	receipts sealer
 	queues   *queueCache
+	dataKeys *dataKeys
 	permits  func(Queue) []Permit
 	account  string // the deployment's own
 	audits   *auditBuffer
@@ -91,7 +99,9 @@ type Service struct {
 
 	auditRetention time.Duration
 
-	waiting atomic.Int64 // see Waiting
+	waiting  atomic.Int64 // see Waiting
+	polls    atomic.Int64 // receives that may wait, and those that are being refused
+	maxPolls int64
 
 	listenOnce sync.Once
 	listening  chan struct{} // closed once other replicas are listened to
@@ -113,6 +123,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		account:  opts.Account,
 		audits:   newAuditBuffer(),
 		keys:     newKeyring(store, opts),
+		dataKeys: newDataKeys(store, opts.MasterKeys),
 		made:     time.Now(),
 		receipts: newSealer(key),
 		calls:    openCalls{keys: map[openCall]bool{}},
@@ -131,6 +142,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
+		maxPolls:  int64(cmp.Or(opts.MaxLongPolls, DefaultMaxLongPolls)),
 	}
 	s.queues = newQueueCache(store, s.outlast, opts.Permits)
 	s.flushers = s.newFlushers(opts.NoCoalesce)

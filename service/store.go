@@ -11,6 +11,7 @@ import (
 // CodeStorageFull or CodeInternal, and Flush also the kinds below.
 type Store interface {
 	QueueStore
+	DataKeyStore
 	MessageStore
 	RedriveStore
 	AuditStore
@@ -24,6 +25,8 @@ type Store interface {
 	// Health tells what the database is not fit for, and what vacuum has before it. It costs
 	// the same whatever the queues hold.
 	Health(ctx context.Context) (Health, error)
+	// Conflicts tells how often PostgreSQL has ended one of this process's transactions for the sake of another.
+	Conflicts() Conflicts
 	// ReceiptKey returns the key that seals receipts, the same for all replicas.
 	ReceiptKey(ctx context.Context) ([]byte, error)
 	// Ping tells whether the database can be written to.
@@ -51,6 +54,19 @@ type QueueStore interface {
 	// CountInFlight counts messages in flight, up to limit.
 	CountInFlight(ctx context.Context, id int64, limit int) (int, error)
 }
+
+// DataKeyStore keeps the keys of encrypted queues. New ones are stored with their queues.
+type DataKeyStore interface {
+	// GetDataKey returns a data key, or ErrNoDataKey.
+	GetDataKey(ctx context.Context, id int64) (DataKey, error)
+	// ListDataKeys returns the data keys that another master key than this one has sealed.
+	ListDataKeys(ctx context.Context, sealedBy string) ([]DataKey, error)
+	// ResealDataKey replaces how a data key is sealed, unless somebody else has.
+	ResealDataKey(ctx context.Context, key DataKey, wasSealedBy string) error
+}
+
+// ErrNoDataKey means that there is no such data key.
+var ErrNoDataKey = errors.New("there is no such data key")
 
 // QueueFilter chooses queues of an account, in the order of their names.
 type QueueFilter struct {

@@ -78,6 +78,11 @@ func (c QueueChange) valid(fifo bool) error {
 			return err
 		}
 	}
+	if c.Encryption != nil {
+		if err := c.Encryption.valid(); err != nil {
+			return err
+		}
+	}
 	if err := validTags(c.Tags); err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests run besides PostgreSQL, where it is missing: curl for the README's commands, haproxy for the
-# test of several replicas, with the very configuration that docker-compose.yml mounts, and pgbouncer, through which the
-# life cycles are tested. Silent when all is there.
+# test of several replicas, with the very configuration that docker-compose.yml mounts, nginx, which is tested beside it
+# against smuggled requests, and pgbouncer, through which the life cycles are tested. Silent when all is there.
 set -eu
 
 say() { echo "install-tools: $*" >&2; }
@@ -14,12 +14,14 @@ as_root() {
 missing=""
 has curl || missing="$missing curl"
 # Debian keeps servers in a directory that is not in every user's PATH.
-for server in haproxy pgbouncer; do
+for server in haproxy nginx pgbouncer; do
 	has $server || [ -x /usr/sbin/$server ] || missing="$missing $server"
 done
 [ -n "$missing" ] || exit 0
 
 apt_install() {
+	# Debian's small nginx; its metapackage brings modules.
+	missing=$(echo "$missing" | sed 's/ nginx$/ nginx-light/; s/ nginx / nginx-light /')
 	# The runlevel keeps Debian from starting servers as services.
 	as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends $missing
 }
@@ -31,7 +33,7 @@ if has apt-get; then
 		as_root apt-get update -q
 		apt_install
 	}
-	for server in haproxy pgbouncer; do
+	for server in haproxy nginx pgbouncer; do
 		case "$missing" in *$server*)
 			if has systemctl; then as_root systemctl disable --now $server >/dev/null 2>&1 || true; fi
 			;;

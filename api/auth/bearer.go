@@ -2,7 +2,6 @@ package auth
 
 import (
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"tusq/service"
@@ -16,7 +15,7 @@ const maxAuthorization = 1024
 func Bearer(svc *service.Service, writeError func(http.ResponseWriter, *http.Request, error)) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			caller, err := svc.CallerOfToken(r.Context(), bearerToken(r), clientAddr(r))
+			caller, err := svc.CallerOfToken(r.Context(), bearerToken(r), ClientIP(r.Context()))
 			if err != nil {
 				writeError(w, r, err)
 				return
@@ -37,13 +36,4 @@ func bearerToken(r *http.Request) string {
 		return ""
 	}
 	return strings.TrimLeft(token, " ")
-}
-
-// clientAddr returns the address of a request's peer; invalid: it has none.
-func clientAddr(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return peer.Addr().Unmap()
 }

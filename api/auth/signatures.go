@@ -46,10 +46,10 @@ func (s *Signatures) Identify(r *http.Request, body []byte) error {
 		return found
 	})
 	if err != nil {
-		s.service.RefusedCredentials(r.Context(), clientAddr(r), claimed, service.CodeUnauthenticated)
+		s.service.RefusedCredentials(r.Context(), ClientIP(r.Context()), claimed, service.CodeUnauthenticated)
 		return err
 	}
-	*place, err = s.callerOf(r.Context(), verified, secrets[verified.Secret()], clientAddr(r))
+	*place, err = s.callerOf(r.Context(), verified, secrets[verified.Secret()], ClientIP(r.Context()))
 	return err
 }
 

@@ -198,6 +198,7 @@ func newQueue(queue service.Queue) Queue {
 		WaitSeconds:       wholeSeconds(queue.Settings.ReceiveWait),
 		MaxMessageSize:    queue.Settings.MaxMessageSize,
 		Durability:        string(queue.Settings.Durability),
+		Encryption:        string(queue.Settings.Encryption),
 		FIFO:              queue.Settings.FIFO,
 		Tags:              queue.Tags,
 		CreatedAt:         queue.CreatedAt.UTC(),
@@ -229,6 +230,9 @@ func (s QueueSettings) change() (service.QueueChange, error) {
 	}
 	if s.Durability != nil {
 		change.Durability = new(service.Durability(*s.Durability))
+	}
+	if s.Encryption != nil {
+		change.Encryption = new(service.Encryption(*s.Encryption))
 	}
 	return change, err
 }

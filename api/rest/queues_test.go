@@ -24,7 +24,7 @@ func TestCreateQueue(t *testing.T) {
 	}
 	wantEqual(t, queue, value{
 		"name": "plain", "visibility_timeout": 30, "delay_seconds": 0, "retention_seconds": 345600,
-		"wait_seconds": 0, "max_message_size": 1048576, "durability": "default", "fifo": false,
+		"wait_seconds": 0, "max_message_size": 1048576, "durability": "default", "encryption": "none", "fifo": false,
 	})
 }
 
@@ -42,7 +42,7 @@ func TestCreateQueueWithSettings(t *testing.T) {
 	delete(queue, "updated_at")
 	wantEqual(t, queue, value{
 		"name": "full", "visibility_timeout": 5, "delay_seconds": 6, "retention_seconds": 70,
-		"wait_seconds": 8, "max_message_size": 9000, "durability": "async", "fifo": false,
+		"wait_seconds": 8, "max_message_size": 9000, "durability": "async", "encryption": "none", "fifo": false,
 		"dead_letter": value{"queue": "dead", "max_receives": 3}, "tags": value{"team": "a b"},
 	})
 	s.call("POST", "/v1/queues", `{"name":"full","visibility_timeout":6}`).

@@ -12,6 +12,7 @@ type Queue struct {
 	MaxMessageSize       int               `json:"max_message_size" validate:"required" minimum:"1024" maximum:"1048576" example:"1048576"`     // bytes of a message's body and attributes
 	DeadLetter           *DeadLetter       `json:"dead_letter,omitempty"`                                                                       // absent: messages are delivered until they expire
 	Durability           string            `json:"durability" validate:"required" enums:"default,async,local,quorum,applied" example:"default"` // what must have happened before a change of its messages is acknowledged
+	Encryption           string            `json:"encryption" validate:"required" enums:"none,body" example:"none"`                             // what of its messages the database gets encrypted: of those that are sent from now on
 	FIFO                 bool              `json:"fifo" validate:"required" example:"false"`                                                    // by its name, which ends with .fifo: keeps the order of each message group
 	ContentDeduplication *bool             `json:"content_deduplication,omitempty" example:"true"`                                              // of a FIFO queue only: a message without deduplication id gets its body's SHA-256
 	DeduplicationScope   string            `json:"deduplication_scope,omitempty" enums:"queue,group" example:"queue"`                           // of a FIFO queue only: among which messages a deduplication id is unique
@@ -42,6 +43,7 @@ type QueueSettings struct {
 	MaxMessageSize       *int              `json:"max_message_size" minimum:"1024" maximum:"1048576" example:"1048576"`   // bytes of a message's body and attributes
 	DeadLetter           **DeadLetter      `json:"dead_letter" extensions:"x-nullable"`                                   // null removes it
 	Durability           *string           `json:"durability" enums:"default,async,local,quorum,applied" example:"local"` // what must have happened before a change of its messages is acknowledged: async, it is in the database's memory; local, on the primary's disk; quorum, and on the disks of synchronous standbys; applied, and visible there; default, what the database is set to
+	Encryption           *string           `json:"encryption" enums:"none,body" example:"body"`                           // body: the database gets bodies and attributes encrypted, of what is sent from now on; needs the server to have a master key
 	ContentDeduplication *bool             `json:"content_deduplication" example:"true"`                                  // of a FIFO queue only: a message without deduplication id gets its body's SHA-256
 	Tags                 map[string]string `json:"tags" example:"team:billing"`                                           // replaces all tags
 }

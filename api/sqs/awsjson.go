@@ -105,6 +105,9 @@ func (j jsonCodec) decode(r *http.Request, action action) (any, error) {
 		}
 		input = action.input()
 	}
+	if isDeep(buffer.Bytes()) {
+		return nil, errorf(serialization, "The request is nested in more than %d levels.", maxDepth)
+	}
 	if err := json.Unmarshal(buffer.Bytes(), input); err != nil {
 		return nil, syntaxError(err)
 	}

@@ -39,10 +39,12 @@ func (l *oneOrMany[T]) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// statement is what is counted of a policy's statement.
+// statement is what is looked at of a policy's statement.
 type statement struct {
+	Sid, Effect             string
 	Action, NotAction       oneOrMany[string]
 	Principal, NotPrincipal principals
+	Resource, NotResource   oneOrMany[string]
 	Condition               map[string]map[string]json.RawMessage
 }
 
@@ -53,8 +55,9 @@ type principals map[string]oneOrMany[string]
 func (p *principals) UnmarshalJSON(text []byte) error {
 	if bytes.HasPrefix(text, []byte(`"`)) {
 		var one string
-		*p = principals{"": {""}}
-		return json.Unmarshal(text, &one)
+		err := json.Unmarshal(text, &one)
+		*p = principals{"": {one}}
+		return err
 	}
 	return json.Unmarshal(text, (*map[string]oneOrMany[string])(p))
 }
@@ -67,7 +70,7 @@ func (p principals) count() int {
 	return n
 }
 
-// setPolicy keeps an access policy as it is.
+// setPolicy keeps an access policy as it is, if all that it says can be enforced.
 func setPolicy(e *edit, value string) error {
 	e.change.Extra[attributePolicy] = value
 	if value == "" {
@@ -86,6 +89,9 @@ func setPolicy(e *edit, value string) error {
 	}
 	for _, text := range policy.Statement {
 		if err := checkStatement(tooMany, text); err != nil {
+			return err
+		}
+		if _, err := readPermit(text, e.caller.Account, e.queue); err != nil {
 			return err
 		}
 	}
@@ -130,7 +136,7 @@ func tooManyStatements(k kind, n int) error {
 
 func isObject(text string) bool {
 	var object map[string]json.RawMessage
-	return json.Unmarshal([]byte(text), &object) == nil && object != nil
+	return !isDeep([]byte(text)) && json.Unmarshal([]byte(text), &object) == nil && object != nil
 }
 
 // decodeStrictly reads JSON that has no members but those of value.

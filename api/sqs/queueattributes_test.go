@@ -78,7 +78,7 @@ func TestAttributesComeBackAsSet(t *testing.T) {
 	all := map[string]string{
 		"VisibilityTimeout": "43200", "DelaySeconds": "900", "MaximumMessageSize": "1024",
 		"MessageRetentionPeriod": "60", "ReceiveMessageWaitTimeSeconds": "20",
-		"Policy":                       `{ "Version":"2012-10-17", "Statement":[{"Effect":"Allow","Principal":"*"}] }`,
+		"Policy":                       `{ "Version":"2012-10-17", "Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":"*"}] }`,
 		"RedrivePolicy":                `{"maxReceiveCount" : "7", "deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead"}`,
 		"RedriveAllowPolicy":           `{"redrivePermission":"byQueue", "sourceQueueArns":["arn:aws:sqs:us-east-1:000000000000:x"]}`,
 		"KmsMasterKeyId":               "alias/aws/sqs",

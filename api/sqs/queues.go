@@ -96,8 +96,7 @@ func (c *call) getQueueURL(ctx context.Context, in *getQueueURLInput) (*queueURL
 	if in.QueueName == "" {
 		return nil, missing("QueueName")
 	}
-	owner := in.QueueOwnerAWSAccountId
-	if (owner != "" && owner != c.caller.Account) || !isQueueName(in.QueueName) {
+	if !isQueueName(in.QueueName) || !c.reach(in.QueueOwnerAWSAccountId) {
 		return nil, errNoQueue
 	}
 	queue, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionFindQueue, in.QueueName)
@@ -121,7 +120,7 @@ func (c *call) listDeadLetterSourceQueues(ctx context.Context, in *listDeadLette
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.svc.GetQueue(ctx, c.caller, name); err != nil {
+	if _, err := c.svc.GetQueueFor(ctx, c.caller, service.ActionListSources, name); err != nil {
 		return nil, err
 	}
 	list := service.ListQueues{DeadLetter: name, Cursor: in.NextToken}

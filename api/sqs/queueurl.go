@@ -72,8 +72,9 @@ func (c *call) queueURL(name string) string {
 }
 
 // queue returns the name of the queue that a request is about: that of its
-// QueueUrl, or else of its own path. It tells no difference between another
-// account's queue and none.
+// QueueUrl, or else of its own path. Where it is another account's, the call goes
+// there, and the service tells no difference between what that account does not
+// permit and what does not exist.
 func (c *call) queue(ctx context.Context, url string) (string, error) {
 	if url == "" {
 		url = c.request.URL.Path
@@ -86,10 +87,20 @@ func (c *call) queue(ctx context.Context, url string) (string, error) {
 		return "", errorf(invalidAddress, "The address %s is not valid for this endpoint.", shown(url))
 	}
 	telemetry.SetQueue(ctx, name)
-	if (account != "" && account != c.caller.Account) || !isQueueName(name) {
+	if !isQueueName(name) || !c.reach(account) {
 		return "", errNoQueue
 	}
 	return strings.Clone(name), nil // the service keeps names, and this may be a part of the request
+}
+
+// reach makes the call one about the queues of an account, unless there can be no such account; empty:
+// the caller's own.
+func (c *call) reach(account string) bool {
+	if account == "" || account == c.caller.Account {
+		return true
+	}
+	c.caller = c.caller.On(strings.Clone(account))
+	return accountID.MatchString(account)
 }
 
 // splitQueueURL reads scheme://host/account/name, /account/name and a bare name.

@@ -37,7 +37,8 @@ type setup struct {
 	t        *testing.T
 	svc      *service.Service
 	database string // its URL
-	handler  http.Handler
+	dialect  http.Handler
+	handler  http.Handler // the dialect for the owner
 }
 
 // newSetup returns a service without Amazon's waits.
@@ -45,19 +46,20 @@ func newSetup(t *testing.T) *setup {
 	t.Helper()
 	t.Parallel()
 	database := pgtest.New(t)
-	s := &setup{t: t, svc: testservice.On(t, database, service.Options{}), database: database}
+	s := &setup{t: t, svc: testservice.On(t, database, service.Options{Permits: sqs.Permits}), database: database}
 	s.serve(false)
 	return s
 }
 
 // serve puts the dialect before the service.
 func (s *setup) serve(strict bool) {
-	s.handler = surrounded(sqs.New(s.svc, sqs.Options{
+	s.dialect = sqs.New(s.svc, sqs.Options{
 		Region:    "eu-test-1",
 		PublicURL: publicURL + "/",
 		Strict:    strict,
 		Logger:    slog.New(slog.DiscardHandler),
-	}))
+	})
+	s.handler = surrounded(s.dialect)
 }
 
 // travel sets the database's clock to some seconds after the real time.

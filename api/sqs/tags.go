@@ -58,6 +58,9 @@ func (c *call) listQueueTags(ctx context.Context, in *queueInput) (*queueTagsOut
 	if err != nil {
 		return nil, err
 	}
+	if c.caller.Account != c.caller.Home() {
+		return nil, errNoQueue // an owner cannot permit others to see tags
+	}
 	queue, err := c.svc.GetQueue(ctx, c.caller, name)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,12 @@ func (cmd *BenchCmd) Help() string {
 
 // Run measures and reports.
 func (cmd *BenchCmd) Run(ctx context.Context, g *Globals) error {
-	report, err := bench.Run(ctx, cmd.options(g))
+	options := cmd.options(g)
+	var err error
+	if options.TLS, err = g.config(); err != nil {
+		return err
+	}
+	report, err := bench.Run(ctx, options)
 	if err != nil && report.Calls == nil {
 		return err
 	}

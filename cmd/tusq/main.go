@@ -21,6 +21,7 @@ type cli struct {
 	Serve   serveCmd         `cmd:"" help:"Run the service."`
 	Migrate migrateCmd       `cmd:"" help:"Bring the database's schema up to date, or tell where it is."`
 	Queue   QueueCmd         `cmd:"" help:"Create, list and delete queues, and move dead letters back."`
+	Key     KeyCmd           `cmd:"" help:"Create, list, rotate and revoke keys, which say who may do what."`
 	Send    SendCmd          `cmd:"" help:"Send messages to a queue."`
 	Receive ReceiveCmd       `cmd:"" help:"Receive messages from a queue."`
 	Audit   AuditCmd         `cmd:"" help:"Print the audit log, the newest entries first."`
@@ -39,7 +40,7 @@ func main() {
 func execute(args []string) int {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
-	c := cli{Globals: Globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}}
+	c := cli{Globals: Globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Token: os.Getenv("TUSQ_TOKEN")}}
 	parser, err := kong.New(&c,
 		kong.Name("tusq"),
 		kong.Description("A message queue service on PostgreSQL: an SQS that you own."),

@@ -27,7 +27,9 @@ const (
 type Globals struct {
 	URL  string `help:"Server." env:"TUSQ_URL" default:"http://127.0.0.1:9324"`
 	JSON bool   `help:"Print JSON."`
+	clientTLSFlags
 
+	Token  string    `kong:"-"` // of the caller, from TUSQ_TOKEN; "": none
 	Stdin  io.Reader `kong:"-"`
 	Stdout io.Writer `kong:"-"`
 	Stderr io.Writer `kong:"-"`
@@ -35,7 +37,11 @@ type Globals struct {
 
 // client returns a client of the server that repeats calls for up to retry.
 func (g *Globals) client(retry time.Duration, opts ...client.Option) (*client.Client, error) {
-	return client.New(g.URL, append([]client.Option{client.WithRetry(retry)}, opts...)...)
+	config, err := g.config()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(g.URL, append([]client.Option{client.WithRetry(retry), client.WithTLS(config), client.WithToken(g.Token)}, opts...)...)
 }
 
 // printJSON writes v to the standard output as one line of JSON.

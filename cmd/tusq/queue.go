@@ -31,6 +31,7 @@ type queueFlags struct {
 	DeadLetter        string `placeholder:"QUEUE" and:"dead-letter" help:"Queue that takes messages which were received too often."`
 	MaxReceives       int    `placeholder:"N" and:"dead-letter" help:"How often that is: 1 to 1000."`
 	Durability        string `enum:",default,async,local,quorum,applied" default:"" placeholder:"LEVEL" help:"What is acknowledged is in the database's memory (async), on its disk (local), on the disks of synchronous standbys too (quorum), visible there (applied), or as the database is set (default, at first)."`
+	Encryption        string `enum:",none,body" default:"" placeholder:"KIND" help:"What the database gets encrypted of messages that are sent from now on: nothing (none, at first), or bodies and attributes (body), which needs the server to have a master key."`
 }
 
 // settings are the flags that are given.
@@ -42,6 +43,7 @@ func (f *queueFlags) settings() client.Settings {
 		WaitSeconds:       f.Wait,
 		MaxMessageSize:    f.MaxMessageSize,
 		Durability:        f.Durability,
+		Encryption:        f.Encryption,
 	}
 	if f.DeadLetter != "" {
 		settings.DeadLetter = &client.DeadLetter{Queue: f.DeadLetter, MaxReceives: f.MaxReceives}
@@ -171,6 +173,9 @@ func settingsText(q client.Queue) string {
 	}
 	if q.Durability != "default" && q.Durability != "" {
 		text = append(text, "durability="+q.Durability)
+	}
+	if q.Encryption != "none" && q.Encryption != "" {
+		text = append(text, "encryption="+q.Encryption)
 	}
 	if q.ContentDeduplication {
 		text = append(text, "content-deduplication")

@@ -40,19 +40,20 @@ const (
 
 type serveCmd struct {
 	databaseFlags
+	tlsFlags
+	limitFlags
+	authFlags
 	Listen         string         `help:"Address to listen on." env:"TUSQ_LISTEN" default:"127.0.0.1:9324" placeholder:"HOST:PORT"`
-	Auth           string         `help:"Authentication: off, the default on a loopback address, is all that this version has." env:"TUSQ_AUTH" enum:"on,off,default" default:"default" placeholder:"off"`
-	Insecure       bool           `help:"Serve an address that others can reach although authentication is off." env:"TUSQ_INSECURE"`
 	Account        string         `help:"Account whose queues are served: 12 digits." env:"TUSQ_ACCOUNT" default:"000000000000" placeholder:"ID"`
 	Region         string         `help:"Region in the queues' ARNs." env:"TUSQ_REGION" default:"us-east-1" placeholder:"NAME"`
 	PublicURL      string         `help:"URL under which clients reach the service, for queue URLs. Absent: the request's own host." env:"TUSQ_PUBLIC_URL" placeholder:"URL"`
 	StrictAWS      bool           `name:"strict-aws" help:"Keep Amazon's waits for SQS clients: 60 seconds before a deleted queue's name is used again, and between two purges; and its limit of 120,000 messages in flight." env:"TUSQ_STRICT_AWS" default:"true" negatable:""`
-	Proxies        []netip.Prefix `name:"trusted-proxies" help:"Networks of proxies whose X-Forwarded-Proto and X-Forwarded-Host are believed, for queue URLs." env:"TUSQ_TRUSTED_PROXIES" placeholder:"CIDR,..."`
+	Proxies        []netip.Prefix `name:"trusted-proxies" help:"Networks of proxies whose X-Forwarded-For is believed, for the client's address, and X-Forwarded-Proto and X-Forwarded-Host, for queue URLs." env:"TUSQ_TRUSTED_PROXIES" placeholder:"CIDR,..."`
 	DrainDelay     time.Duration  `help:"How long SIGTERM leaves a load balancer to notice that readiness fails." env:"TUSQ_DRAIN_DELAY" default:"1s"`
 	LogLevel       slog.Level     `help:"Least severe level to log: debug, info, warn or error." env:"TUSQ_LOG_LEVEL" default:"info" placeholder:"LEVEL"`
 	LogFormat      string         `help:"text or json." env:"TUSQ_LOG_FORMAT" enum:"text,json" default:"text"`
-	AuditRetention time.Duration  `help:"How long the audit log is kept: an hour at least." env:"TUSQ_AUDIT_RETENTION" default:"2160h" placeholder:"DURATION"`
 	Profiles       string         `name:"profile-listen" help:"Loopback address on which to serve Go's profiles of this process (/debug/pprof/). Absent: none." env:"TUSQ_PROFILE_LISTEN" placeholder:"HOST:PORT"`
+	AuditRetention time.Duration  `help:"How long the audit log is kept: an hour at least." env:"TUSQ_AUDIT_RETENTION" default:"2160h" placeholder:"DURATION"`
 	NoCoalesce     bool           `help:"Give each call a transaction of its own, to measure what merging them gains." env:"TUSQ_NO_COALESCE"`
 }
 
@@ -63,8 +64,8 @@ func (c *serveCmd) Validate() error {
 	if !accountID.MatchString(c.Account) {
 		return errors.New("--account must have 12 digits")
 	}
-	if c.Auth == "on" {
-		return errors.New("--auth on: this version has no keys yet; serve a loopback address, or a private network with --auth off --insecure")
+	if err := errors.Join(c.tlsFlags.validate(), c.limitFlags.validate()); err != nil {
+		return err
 	}
 	if c.AuditRetention < time.Hour {
 		return errors.New("--audit-retention must be an hour at least")
@@ -74,15 +75,7 @@ func (c *serveCmd) Validate() error {
 			return err
 		}
 	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
-	}
-	if !isLoopback(host) && (c.Auth != "off" || !c.Insecure) {
-		return fmt.Errorf("--listen %s can be reached by others, and this version cannot authenticate them: "+
-			"if a private network protects it, say --auth off --insecure", c.Listen)
-	}
-	return nil
+	return c.authFlags.validate(c.Listen)
 }
 
 func isLoopback(host string) bool {
@@ -94,12 +87,20 @@ func isLoopback(host string) bool {
 func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 	gcpace.Start(heapRoom)
 	log := c.logger(g.Stderr)
+	masterKeys, err := c.givenMasterKeys()
+	if err != nil {
+		return err
+	}
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", c.Listen) // first: a taken port is known at once
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
+	door, err := c.openDoor(listener, log)
+	if err != nil {
+		return err
+	}
 	db, err := c.open(ctx, log)
 	if err != nil {
 		return err
@@ -114,21 +115,26 @@ func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 		return err
 	}
 	defer store.Close()
-	svc, err := service.New(ctx, store, service.Options{
-		Logger: log, NoCoalesce: c.NoCoalesce, Account: c.Account, AuditRetention: c.AuditRetention,
-	})
+	opts, err := c.serviceOptions(masterKeys, log)
 	if err != nil {
 		return err
 	}
+	svc, err := service.New(ctx, store, opts)
+	if err != nil {
+		return err
+	}
+	if err := c.bootstrap(ctx, svc, g.Stdout, log); err != nil {
+		return err
+	}
 	log.Info("serving", "address", listener.Addr().String(), "version", version.String(), "migrations_applied", applied)
-	printWelcome(g.Stdout, listener.Addr())
-	return c.serve(ctx, listener, svc, db, log)
+	printWelcome(g.Stdout, door.scheme()+"://"+listener.Addr().String(), c.on(c.Listen))
+	return c.serve(ctx, door, svc, db, log)
 }
 
 // serve runs all parts. They outlive ctx until the HTTP server has answered its last
 // request; then they end, and what is pending is committed.
-func (c *serveCmd) serve(ctx context.Context, listener net.Listener, svc *service.Service, db *database, log *slog.Logger) error {
-	server := c.httpServer(svc, log)
+func (c *serveCmd) serve(ctx context.Context, door *door, svc *service.Service, db *database, log *slog.Logger) error {
+	server := c.httpServer(door, svc, log)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, running := errgroup.WithContext(running)
@@ -141,12 +147,8 @@ func (c *serveCmd) serve(ctx context.Context, listener net.Listener, svc *servic
 		}
 		group.Go(func() error { return serveProfiles(running, profiles) })
 	}
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve HTTP: %w", err)
-		}
-		return nil
-	})
+	group.Go(func() error { return door.watch(running) })
+	group.Go(func() error { return door.serve(server) })
 	group.Go(func() error {
 		defer stop()
 		select {
@@ -175,18 +177,27 @@ func (c *serveCmd) shutDown(ctx context.Context, server *http.Server, svc *servi
 	return nil
 }
 
-func (c *serveCmd) httpServer(svc *service.Service, log *slog.Logger) *http.Server {
+func (c *serveCmd) httpServer(door *door, svc *service.Service, log *slog.Logger) *http.Server {
 	metrics := telemetry.New()
 	metrics.ShowWaiting(svc.Waiting)
 	metrics.ShowAuditDropped(svc.AuditDropped)
+	door.show(metrics)
 	metrics.ShowDatabase(func() (telemetry.Database, bool) { return shownHealth(svc) })
+	metrics.ShowConflicts(
+		func() int64 { return svc.Conflicts().Deadlocks },
+		func() int64 { return svc.Conflicts().Serialization })
 	handler := api.NewRouter(api.Options{
 		Service: svc,
 		Logger:  log,
 		Metrics: metrics,
 		Account: c.Account,
+		Auth:    c.on(c.Listen), MetricsPublic: c.MetricsPublic,
+
+		TrustedProxies: c.Proxies,
+
 		SQS: sqs.New(svc, sqs.Options{
 			Region: c.Region, PublicURL: c.PublicURL, TrustedProxies: c.Proxies, Strict: c.StrictAWS, Logger: log,
+			Signatures: c.signatures(svc),
 		}),
 		Console: web.New(svc, web.Options{Logger: log}),
 	})
@@ -233,17 +244,20 @@ func (c *serveCmd) logger(out io.Writer) *slog.Logger {
 }
 
 // printWelcome shows a newcomer what to do next.
-func printWelcome(out io.Writer, address net.Addr) {
-	url := "http://" + address.String()
+func printWelcome(out io.Writer, url string, authenticated bool) {
+	token := ""
+	if authenticated {
+		token = ` -H "Authorization: Bearer $TUSQ_TOKEN"`
+	}
 	fmt.Fprintf(out, `
 tusq serves on %[1]s
   console   %[1]s/console
   API docs  %[1]s/docs
 
 Try, in another terminal:
-  curl -X POST %[1]s/v1/queues -H 'Content-Type: application/json' -d '{"name": "demo"}'
-  curl -X POST %[1]s/v1/queues/demo/messages -H 'Content-Type: text/plain' -d 'hello'
-  curl -X POST %[1]s/v1/queues/demo/messages/receive
+  curl -X POST %[1]s/v1/queues%[2]s -H 'Content-Type: application/json' -d '{"name": "demo"}'
+  curl -X POST %[1]s/v1/queues/demo/messages%[2]s -H 'Content-Type: text/plain' -d 'hello'
+  curl -X POST %[1]s/v1/queues/demo/messages/receive%[2]s
 
-`, url)
+`, url, token)
 }

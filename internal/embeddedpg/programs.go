@@ -27,8 +27,16 @@ func FindPrograms(ctx context.Context) (Programs, error) {
 // Command prepares a program by its name, like initdb, as the user. The end of ctx kills it with its process group; on
 // Linux it gets the signal when the thread that started it ends.
 func (p Programs) Command(ctx context.Context, onParentDeath syscall.Signal, name string, args ...string) *exec.Cmd {
-	return p.owner.command(ctx, onParentDeath, filepath.Join(p.bin.dir, name), args...)
+	return p.CommandAt(ctx, onParentDeath, filepath.Join(p.bin.dir, name), args...)
 }
+
+// CommandAt is Command for a program that is none of PostgreSQL's, by its path.
+func (p Programs) CommandAt(ctx context.Context, onParentDeath syscall.Signal, path string, args ...string) *exec.Cmd {
+	return p.owner.command(ctx, onParentDeath, path, args...)
+}
+
+// Dir is the directory with PostgreSQL's programs.
+func (p Programs) Dir() string { return p.bin.dir }
 
 // Give hands a directory that this process has just made over to the user.
 func (p Programs) Give(path string) error { return p.owner.give(path) }

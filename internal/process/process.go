@@ -95,6 +95,12 @@ func (p *Process) Stop() {
 	<-p.done
 }
 
+// Kill kills the process with all its group, without asking, and returns when it has ended.
+func (p *Process) Kill() {
+	_ = syscall.Kill(-p.ID(), syscall.SIGKILL)
+	<-p.done
+}
+
 // Listening tells whether something accepts connections at an address.
 func Listening(ctx context.Context, address string) error {
 	var dialer net.Dialer

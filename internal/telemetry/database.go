@@ -53,3 +53,16 @@ func (c databaseCollector) Collect(metrics chan<- prometheus.Metric) {
 	metrics <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, database.OldestTransaction.Seconds())
 	metrics <- prometheus.MustNewConstMetric(deadRowsDesc, prometheus.GaugeValue, float64(database.DeadRows))
 }
+
+// ShowConflicts adds how many of this process's transactions PostgreSQL has ended for the sake of others.
+func (m *Metrics) ShowConflicts(deadlocks, serialization func() int64) {
+	m.registry.MustRegister(
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "tusq_deadlocks_total",
+			Help: "Transactions that PostgreSQL ended to resolve a deadlock.",
+		}, func() float64 { return float64(deadlocks()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "tusq_serialization_failures_total",
+			Help: "Transactions that PostgreSQL ended because they could not be serialized.",
+		}, func() float64 { return float64(serialization()) }))
+}

@@ -51,6 +51,19 @@ func TestDatabaseMetrics(t *testing.T) {
 	}
 }
 
+func TestConflictMetrics(t *testing.T) {
+	t.Parallel()
+	m := New()
+	m.ShowConflicts(func() int64 { return 3 }, func() int64 { return 5 })
+	answer := httptest.NewRecorder()
+	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{"\ntusq_deadlocks_total 3\n", "\ntusq_serialization_failures_total 5\n"} {
+		if !strings.Contains(answer.Body.String(), line) {
+			t.Errorf("the metrics lack %q", line)
+		}
+	}
+}
+
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	request := &Request{ID: "id"}

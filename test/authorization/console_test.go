@@ -25,8 +25,8 @@ var consoleRoutes = map[string]struct {
 	"GET /console/queues/{queue}/messages/{id}":         {needs: []need{{service.ActionPeekMessages, orders, false}}},
 	"GET /console/queues/{queue}/send":                  {needs: []need{{service.ActionGetQueue, orders, false}}},
 	"POST /console/queues/{queue}/send":                 {needs: []need{{service.ActionSendMessages, orders, false}}, form: "body=c"},
-	"GET /console/queues/{queue}/redrive":               {needs: []need{{service.ActionGetQueue, dead, false}, {service.ActionRedriveQueue, dead, false}}},
-	"GET /console/live/queues/{queue}/redrive":          {needs: []need{{service.ActionGetQueue, dead, false}, {service.ActionRedriveQueue, dead, false}}},
+	"GET /console/queues/{queue}/redrive":               {needs: []need{{service.ActionListSources, dead, false}, {service.ActionRedriveQueue, dead, false}}},
+	"GET /console/live/queues/{queue}/redrive":          {needs: []need{{service.ActionListSources, dead, false}, {service.ActionRedriveQueue, dead, false}}},
 	"POST /console/queues/{queue}/redrive":              {needs: []need{{service.ActionRedriveQueue, dead, false}, {service.ActionSendMessages, other, false}}, form: "destination=" + other},
 	"POST /console/queues/{queue}/redrives/{id}/cancel": {needs: []need{{service.ActionRedriveQueue, dead, false}}},
 	"GET /console/queues/{queue}/purge":                 {needs: []need{{service.ActionGetQueue, orders, false}}},
@@ -61,7 +61,7 @@ func TestConsoleRoutes(t *testing.T) {
 			path = strings.ReplaceAll(path, "{queue}", "{dead}")
 		}
 		if route.needs == nil {
-			route.needs = []need{{service.ActionGetQueue, orders, false}, {service.ActionPeekMessages, orders, false}, {service.ActionRedriveQueue, orders, false}}
+			route.needs = []need{{service.ActionGetQueue, orders, false}, {service.ActionPeekMessages, orders, false}, {service.ActionListSources, orders, false}, {service.ActionRedriveQueue, orders, false}}
 		}
 		calls = append(calls, call{
 			name: "console " + method + " " + pattern, needs: route.needs, nobody: http.StatusUnauthorized, creates: route.creates,

@@ -101,7 +101,7 @@ func TestRedriveToOrigins(t *testing.T) {
 		{name: "REST redrive to the origins", origins: true, nobody: http.StatusUnauthorized,
 			needs: []need{{service.ActionRedriveQueue, dead, false}, {service.ActionSendMessages, orders, false}},
 			do:    func(c service.Credentials) answer { return w.rest(c, "POST", "/v1/queues/"+dead+"/redrive", "") }},
-		{name: "REST sources of a dead-letter queue", nobody: http.StatusUnauthorized, needs: []need{{service.ActionGetQueue, dead, false}},
+		{name: "REST sources of a dead-letter queue", nobody: http.StatusUnauthorized, needs: []need{{service.ActionListSources, dead, false}},
 			do: func(c service.Credentials) answer { return w.rest(c, "GET", "/v1/queues?dead_letter="+dead, "") }},
 	})
 }

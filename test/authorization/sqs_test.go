@@ -42,7 +42,7 @@ var sqsActions = map[string]struct {
 		json: `{"QueueUrl":"{url}","AttributeNames":["All"]}`, form: "&QueueUrl={url}&AttributeName.1=All"},
 	"GetQueueUrl": {needs: []need{{service.ActionFindQueue, orders, false}},
 		json: `{"QueueName":"{queue}","QueueOwnerAWSAccountId":"` + home + `"}`, form: "&QueueName={queue}&QueueOwnerAWSAccountId=" + home},
-	"ListDeadLetterSourceQueues": {needs: []need{{service.ActionGetQueue, dead, false}}, json: `{"QueueUrl":"{deadurl}"}`, form: "&QueueUrl={deadurl}"},
+	"ListDeadLetterSourceQueues": {needs: []need{{service.ActionListSources, dead, false}}, json: `{"QueueUrl":"{deadurl}"}`, form: "&QueueUrl={deadurl}"},
 	"ListMessageMoveTasks":       {needs: []need{{service.ActionRedriveQueue, dead, false}}, json: `{"SourceArn":"{deadarn}"}`, form: "&SourceArn={deadarn}"},
 	"ListQueueTags":              {needs: []need{{service.ActionGetQueue, orders, false}}, json: `{"QueueUrl":"{url}"}`, form: "&QueueUrl={url}"},
 	"ListQueues":                 {needs: []need{{action: service.ActionListQueues, any: true}}, json: `{}`, form: "&MaxResults=10"},

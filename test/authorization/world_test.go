@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"tusq/api/auth"
+	"tusq/api/auth/sigv4"
 	"tusq/internal/pgtest"
 	"tusq/service"
 	"tusq/test/testserver"
@@ -67,7 +68,7 @@ func newWorld(t *testing.T, opts service.Options) *world {
 	opts.MasterKeys = master
 	svc := testservice.On(t, pgtest.New(t), opts)
 	w := &world{
-		t: t, svc: svc, router: testserver.SecureHandler(svc), owner: service.Owner(home), keys: map[string]service.Credentials{},
+		t: t, svc: svc, router: testserver.SecureHandler(svc, sigv4.Options{}), owner: service.Owner(home), keys: map[string]service.Credentials{},
 	}
 	w.other = w.key(home, service.Rights{Actions: []service.Action{service.ActionGetQueue}, Queues: []string{"nobody"}}).KeyID
 	w.reset()
@@ -267,7 +268,13 @@ type someone struct {
 
 // permits tells whether rights hold for a need.
 func (n need) permits(rights service.Rights) bool {
-	has := n.action == service.ActionFindQueue && len(rights.Actions) > 0 || slices.Contains(rights.Actions, n.action)
+	has := slices.Contains(rights.Actions, n.action)
+	switch n.action { // what other rights include
+	case service.ActionFindQueue:
+		has = len(rights.Actions) > 0
+	case service.ActionListSources:
+		has = has || slices.Contains(rights.Actions, service.ActionGetQueue)
+	}
 	return has && (n.any || slices.ContainsFunc(rights.Queues, func(pattern string) bool {
 		prefix, isPrefix := strings.CutSuffix(pattern, "*")
 		return isPrefix && strings.HasPrefix(n.queue, prefix) || !isPrefix && n.queue == pattern

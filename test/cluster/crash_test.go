@@ -361,7 +361,9 @@ func TestMigrateCommands(t *testing.T) {
 func TestRefusedFlags(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"--listen", "0.0.0.0:0"}, {"--listen", ":0"}, {"--listen", "0.0.0.0:0", "--auth", "off"}, {"--auth", "on"}, {"--account", "12"},
+		{"--listen", "0.0.0.0:0", "--auth", "off"}, {"--listen", ":0", "--auth", "off"}, {"--account", "12"},
+		{"--database-url", "postgres://tusq@127.0.0.1:1/tusq", "--auth", "on"},
+		{"--database-url", "postgres://tusq@127.0.0.1:1/tusq", "--listen", ":0"},
 		{"--database-url", "postgres://tusq:hush@host:port/tusq"},
 	} {
 		out, err := exec.CommandContext(t.Context(), binary, append([]string{"serve", "--data-dir", "/nonexistent"}, args...)...).CombinedOutput()

@@ -32,12 +32,14 @@ type config struct {
 	balancer string
 	replicas int
 	scenario string
+	previous string
 	module   string
 	strain   time.Duration
 	every    int
 	expired  int
 	times    int
 	bugs     string
+	forger   bool
 	only     string
 	load     loadSize
 }
@@ -78,13 +80,16 @@ func parse(args []string) (config, error) {
 	flags.StringVar(&c.binary, "binary", "../../bin/tusq", "the tusq to test")
 	flags.StringVar(&c.balancer, "balancer", "../../deploy/haproxy.cfg", "configuration of the load balancer")
 	flags.IntVar(&c.replicas, "replicas", 3, "1 to 3")
-	flags.StringVar(&c.scenario, "scenario", "chaos", "chaos: faults by seed; rolling: restarts of all replicas, in which no request may fail; or one of "+strings.Join(scenario.Names(), ", "))
-	flags.IntVar(&c.times, "times", 20, "rolling restarts, power losses, failovers, cancelled waits")
+	flags.StringVar(&c.scenario, "scenario", "chaos", "chaos: faults by seed; rolling: restarts of all replicas, in which no request may fail; "+
+		"upgrade: the same from the version before to this one, and back; or one of "+strings.Join(scenario.Names(), ", "))
+	flags.IntVar(&c.times, "times", 20, "rolling restarts, upgrades, power losses, failovers, cancelled waits")
+	flags.StringVar(&c.previous, "previous", "", "revision that the scenario upgrade begins with (default: the one before the newest migration was added)")
 	flags.StringVar(&c.module, "module", "../..", "the source of tusq")
 	flags.DurationVar(&c.strain, "strain", 10*time.Minute, "how long the scenarios horizon and autovacuum last")
 	flags.IntVar(&c.every, "every", 1, "of the scenario sweep: cut after one of so many bytes")
 	flags.IntVar(&c.expired, "expired", 1_000_000, "messages, of the scenario expiry")
 	flags.StringVar(&c.bugs, "bugs", "", "all, or names of bugs that are put into -binary, which is built with the tag fault: a round for each, which must find it")
+	flags.BoolVar(&c.forger, "forger", true, "begin each round of -bugs with receipts that were made up or have been superseded")
 	flags.StringVar(&c.only, "faults", "", "names of the faults to choose from, separated by commas (default: all of "+faultNames()+")")
 	flags.IntVar(&c.load.producers, "producers", 8, "clients that send")
 	flags.IntVar(&c.load.consumers, "consumers", 16, "clients that receive")
@@ -122,6 +127,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			Print: func(line string) { fmt.Fprintln(out, line) },
 		})
 	}
+	if c.scenario == "upgrade" {
+		return upgrade(ctx, c, out)
+	}
 	s, err := startService(ctx, c)
 	if err != nil {
 		return err
@@ -129,6 +137,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	defer s.cluster.Close()
 	s.print = out
 	if c.bugs != "" {
+		s.honest = !c.forger
 		return s.bugs(ctx, c.bugs, c.round)
 	}
 	if c.scenario == "rolling" {

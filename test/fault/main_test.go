@@ -43,8 +43,15 @@ func TestFailuresAreWhatClientsSee(t *testing.T) {
 	requests, failed := failures([]history.Event{
 		{Op: history.Send, Status: 200}, {Op: history.Receive}, {Op: history.Delete, Status: 503}, {Op: history.Extend, Status: 400},
 		{Op: history.Fault}, {Op: history.Drained},
+		{Op: history.Extend, Status: 200, Messages: []history.Message{{Outcome: history.OK}, {Outcome: history.Fail, Error: "receipt_stale"}}},
+		{Op: history.Send, Status: 200, Messages: []history.Message{{Outcome: history.OK}, {Outcome: history.Unknown, Error: "unavailable"}}},
+		{Op: history.Purge, Status: 400, Messages: []history.Message{{Outcome: history.Fail, Error: "receipt_invalid"}}},
 	})
-	if requests != 4 || len(failed) != 2 || failed[0].Op != history.Receive || failed[1].Op != history.Delete {
+	var ops []history.Op
+	for _, e := range failed {
+		ops = append(ops, e.Op)
+	}
+	if requests != 7 || !slices.Equal(ops, []history.Op{history.Receive, history.Delete, history.Send, history.Purge}) {
 		t.Errorf("%d requests, failed: %v", requests, failed)
 	}
 }
@@ -75,5 +82,18 @@ func TestRebirthKnowsTheRisen(t *testing.T) {
 	b.look(missing, &seen)
 	if len(missing) != 1 || !missing["lost"] || seen != len(b.received) {
 		t.Errorf("missing %v", missing)
+	}
+}
+
+// TestConflictsAreCountedSinceTheLastRound also where a replica was started anew between.
+func TestConflictsAreCountedSinceTheLastRound(t *testing.T) {
+	c := conflicts{}
+	for i, step := range []struct {
+		count float64
+		found int
+	}{{0, 0}, {2, 1}, {2, 0}, {1, 1}, {1, 0}, {0, 0}} {
+		if found := c.grown("replica1", "deadlocks", step.count); len(found) != step.found {
+			t.Errorf("step %d: %v", i, found)
+		}
 	}
 }

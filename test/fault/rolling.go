@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tusq/test/fault/history"
@@ -34,9 +35,7 @@ func (s *service) rolling(ctx context.Context, times int) error {
 	requests, failed := failures(r.events)
 	fmt.Fprintf(s.print, "rolling: %d rounds, %d restarts in %v, %d requests, %d failed\n",
 		times, restarts, time.Since(began).Round(time.Second), requests, len(failed))
-	for _, e := range failed[:min(len(failed), 20)] {
-		fmt.Fprintf(s.print, "  %s by client %d on %s %s at %v: status %d %s\n", e.Op, e.Client, e.Surface, e.Queue, e.Invoked, e.Status, e.Error)
-	}
+	s.tellFailed(failed)
 	if err := s.conclude(ctx, time.Since(began)); err != nil {
 		return err
 	}
@@ -46,16 +45,36 @@ func (s *service) rolling(ctx context.Context, times int) error {
 	return nil
 }
 
-// failures are the calls that were not answered, or by an error of the service.
+// tellFailed prints the first of the failed requests.
+func (s *service) tellFailed(failed []history.Event) {
+	for _, e := range failed[:min(len(failed), 20)] {
+		fmt.Fprintf(s.print, "  %s by client %d on %s %s at %v: status %d %s", e.Op, e.Client, e.Surface, e.Queue, e.Invoked, e.Status, e.Error)
+		if i := slices.IndexFunc(e.Messages, failedItem(e.Op)); i >= 0 {
+			fmt.Fprintf(s.print, " %s", e.Messages[i].Error)
+		}
+		fmt.Fprintln(s.print)
+	}
+}
+
+// failures are the calls that were not answered, or by an error of the service, be it of one item of a batch; and those of which a
+// receipt was not recognised, for the clients use none but those that they were given.
 func failures(events []history.Event) (requests int, failed []history.Event) {
 	for _, e := range events {
 		if e.Op == history.Fault || e.Op == history.Drained {
 			continue
 		}
 		requests++
-		if e.Status == 0 || e.Status >= 500 {
+		if e.Status == 0 || e.Status >= 500 || slices.ContainsFunc(e.Messages, failedItem(e.Op)) {
 			failed = append(failed, e)
 		}
 	}
 	return requests, failed
+}
+
+// failedItem tells an item's failures from those that clients bring about: SQS has one name for receipts of extensions that are none and
+// for those that are stale.
+func failedItem(op history.Op) func(history.Message) bool {
+	return func(m history.Message) bool {
+		return m.Outcome == history.Unknown || m.Error == "receipt_invalid" || op == history.Delete && m.Error == "ReceiptHandleIsInvalid"
+	}
 }

@@ -31,7 +31,10 @@ type service struct {
 	print   io.Writer
 	sum     summary
 
-	drainFor time.Duration // a round's drain may take
+	drainFor time.Duration       // a round's drain may take
+	tune     func(*load.Options) // changes a round's load; nil: not
+	honest   bool                // no forger comes before a round with a bug
+	conflict conflicts
 }
 
 // startService starts the cluster, which the end of ctx does not end: it is looked at when an interrupt has ended the load.
@@ -75,13 +78,14 @@ func (s *service) play(ctx context.Context, number int, length time.Duration, do
 	if err == nil {
 		tables, err = s.tables(ctx, number)
 	}
+	deadlocks, counting := s.conflict.since(ctx, s.cluster)
 	var closing error
 	r.events, closing = recorder.Close()
-	if err = errors.Join(err, closing); err != nil {
+	if err = errors.Join(err, closing, counting); err != nil {
 		return r, fmt.Errorf("round %d: %w", number, err)
 	}
 	r.report = check.Run(r.events, check.Options{DeadLetters: deadLetters(r.options.Queues), Tables: tables, Slack: 50 * time.Millisecond})
-	r.report.Add(&check.Report{Violations: r.mischief.wrong})
+	r.report.Add(&check.Report{Violations: append(r.mischief.wrong, deadlocks...)})
 	r.took = time.Since(began)
 	s.sum.add(r)
 	return r, s.removeQueues(ctx, r.options.Queues)
@@ -141,6 +145,9 @@ func (s *service) options(number int, recorder *history.Recorder, progress *load
 	o.Queues = append(load.Mix(), load.Queue{Name: "purged", Purge: true}, load.Queue{Name: "redriven", MaxReceives: 3, Redrive: true})
 	for i := range o.Queues {
 		o.Queues[i].Name = prefix(number) + o.Queues[i].Name
+	}
+	if s.tune != nil {
+		s.tune(&o)
 	}
 	return o
 }

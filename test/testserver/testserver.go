@@ -66,13 +66,13 @@ func SecureOn(t testing.TB, databaseURL string, opts service.Options) *Secure {
 	if err != nil {
 		t.Fatalf("make the first key: %v", err)
 	}
-	server := httptest.NewServer(SecureHandler(svc))
+	server := httptest.NewServer(SecureHandler(svc, sigv4.Options{}))
 	t.Cleanup(server.Close)
 	return &Secure{URL: server.URL, Service: svc, Admin: admin}
 }
 
 // SecureHandler is Handler with authentication.
-func SecureHandler(svc *service.Service) http.Handler {
+func SecureHandler(svc *service.Service, signatures sigv4.Options) http.Handler {
 	log := slog.New(slog.DiscardHandler)
 	return api.NewRouter(api.Options{
 		Service: svc,
@@ -80,7 +80,7 @@ func SecureHandler(svc *service.Service) http.Handler {
 		Metrics: telemetry.New(),
 		Auth:    true,
 		SQS: sqs.New(svc, sqs.Options{
-			Region: Region, Logger: log, Signatures: auth.NewSignatures(svc, sigv4.Options{}),
+			Region: Region, Logger: log, Signatures: auth.NewSignatures(svc, signatures),
 		}),
 		Console: web.New(svc, web.Options{Logger: log}),
 	})

@@ -97,3 +97,48 @@ func TestKeptSigningKeysAreBounded(t *testing.T) {
 		t.Errorf("%d signing keys are kept past the limit, want the last one", n)
 	}
 }
+
+// signedBy returns the request that vanilla would be with the right signature by a secret
+// for a scope of a day.
+func signedBy(t *testing.T, v *Verifier, keyID string, secret Secret, date string) *http.Request {
+	t.Helper()
+	scope := keyID + "/" + date + "/"
+	r := vanilla(keyID, "us-east-1", strings.Repeat("0", 64))
+	r.Header["Authorization"][0] = strings.Replace(r.Header["Authorization"][0], keyID+"/20150830/", scope, 1)
+	var w work
+	c, _ := v.readClaim(&w, r)
+	if err := w.writeCanonical(r, nil, c); err != nil {
+		t.Fatal(err)
+	}
+	w.writeStringToSign(c)
+	newSigningKey(w.derive(secret, date, "us-east-1", v.service)).sign(w.buffer, &w.mac)
+	r.Header["Authorization"][0] = strings.Replace(r.Header["Authorization"][0], strings.Repeat("0", 64), hex.EncodeToString(w.mac[:]), 1)
+	return r
+}
+
+// No SDK makes these: a signature that is right, but for a scope of another day, or by
+// the empty secret of a key that has none.
+func TestRightSignaturesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	v, right := newVanillaVerifier(), findVanilla("AKIDEXAMPLE")[0]
+	for _, c := range []struct {
+		keyID  string
+		secret Secret
+		date   string
+		want   Reason
+	}{
+		{"AKIDEXAMPLE", right, "20150830", ""},
+		{"AKIDEXAMPLE", right, "20150829", SignatureDoesNotMatch},
+		{"AKIDEXAMPLE", right, "2015083x", SignatureDoesNotMatch},
+		{"EMPTY", "", "20150830", SignatureDoesNotMatch},
+		{"UNKNOWN", "", "20150830", InvalidClientTokenID},
+	} {
+		var got Reason
+		if _, err := macsFor(t, v, signedBy(t, v, c.keyID, c.secret, c.date)); err != nil {
+			got = err.Reason
+		}
+		if got != c.want {
+			t.Errorf("%s, %s: want reason %q, got %q", c.keyID, c.date, c.want, got)
+		}
+	}
+}

@@ -62,13 +62,13 @@ func cannedCaller(tb testing.TB, useSQS bool) (*caller, *queue) {
 	var p protocol
 	var e *endpoint
 	if useSQS {
-		api, err := newSQS(url, Signing{})
+		api, err := newSQS(url, Signing{}, nil)
 		if err != nil {
 			tb.Fatal(err)
 		}
 		p, e = api, api.endpoint
 	} else {
-		api, err := newREST(url)
+		api, err := newREST(url, nil)
 		if err != nil {
 			tb.Fatal(err)
 		}

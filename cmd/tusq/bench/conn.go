@@ -31,7 +31,9 @@ type endpoint struct {
 	tls     *tls.Config // nil: plain HTTP
 }
 
-func newEndpoint(raw string) (*endpoint, error) {
+// newEndpoint returns the endpoint of a URL. To one of https, connections are made with
+// config, or the default one where that is nil.
+func newEndpoint(raw string, config *tls.Config) (*endpoint, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("server URL: %w", err)
@@ -48,7 +50,11 @@ func newEndpoint(raw string) (*endpoint, error) {
 		whole: cmp.Or(u.EscapedPath(), "/"), path: strings.TrimRight(u.EscapedPath(), "/"),
 	}
 	if u.Scheme == "https" {
-		e.tls = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+		e.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+		if config != nil {
+			e.tls = config.Clone()
+		}
+		e.tls.ServerName = u.Hostname()
 	}
 	return e, nil
 }

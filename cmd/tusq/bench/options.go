@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,6 +32,7 @@ type Options struct {
 	SQS        string // an SQS endpoint to measure instead; empty: none
 	ReceiveURL string // of what receives and deletes, such as another replica; empty: as sends
 	Signing    Signing
+	TLS        *tls.Config // of connections by https; nil: the default one
 
 	Queue       string        // empty: new ones, deleted at the end
 	Queues      int           // over which the load is spread

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,12 +21,12 @@ type rest struct {
 	admin    *client.Client
 }
 
-func newREST(url string) (*rest, error) {
-	e, err := newEndpoint(url)
+func newREST(url string, config *tls.Config) (*rest, error) {
+	e, err := newEndpoint(url, config)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := client.New(url, client.WithRetry(adminRetry))
+	admin, err := client.New(url, client.WithRetry(adminRetry), client.WithTLS(config))
 	return &rest{endpoint: e, admin: admin}, err
 }
 

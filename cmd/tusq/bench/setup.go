@@ -22,13 +22,13 @@ const (
 func connect(o *Options) (*load, error) {
 	protocolOf := func(url string) (protocol, *endpoint, error) {
 		if o.SQS != "" {
-			p, err := newSQS(url, o.Signing)
+			p, err := newSQS(url, o.Signing, o.TLS)
 			if err != nil {
 				return nil, nil, err
 			}
 			return p, p.endpoint, nil
 		}
-		p, err := newREST(url)
+		p, err := newREST(url, o.TLS)
 		if err != nil {
 			return nil, nil, err
 		}

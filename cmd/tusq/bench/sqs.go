@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +20,8 @@ type sqs struct {
 	signing  Signing
 }
 
-func newSQS(url string, signing Signing) (*sqs, error) {
-	e, err := newEndpoint(url)
+func newSQS(url string, signing Signing, config *tls.Config) (*sqs, error) {
+	e, err := newEndpoint(url, config)
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func Judge(s Seen) []Line {
 	}
 	d := s.Database
 	for _, judge := range []func(repository.Inspection) Line{
-		recovery, fsync, fullPages, checksums, level, queueLevels, standbys, slots,
+		encryption, recovery, fsync, fullPages, checksums, level, queueLevels, standbys, slots,
 		transactions, deadRows, autovacuum, connections, clock, commit, notify, sight,
 	} {
 		lines = append(lines, judge(d))
@@ -274,6 +274,19 @@ func notify(d repository.Inspection) Line {
 	}
 	return judged("notifications", fmt.Sprintf("%v from one connection to another", d.NotifyDelay.Round(time.Microsecond)),
 		d.NotifyDelay > slowNotify, Warning, "Receivers that wait learn late of messages sent through other replicas: is the server overloaded?")
+}
+
+// encryption tells whether others on the way can read what the database is told.
+func encryption(d repository.Inspection) Line {
+	fact := "the connection is not encrypted, and stays on this host"
+	switch {
+	case d.Encrypted:
+		fact = "the connection is encrypted"
+	case d.Remote:
+		fact = "the connection is not encrypted"
+	}
+	return judged("encryption", fact, d.Remote && !d.Encrypted, Warning,
+		"Messages cross the network as they are. Put sslmode=verify-full&sslrootcert=FILE into the database's URL.")
 }
 
 // sight tells whether the other lines say all.

@@ -46,6 +46,7 @@ func TestJudge(t *testing.T) {
 	}{
 		"schema is old":     {func(s *Seen) { s.Schema.Binary = 5 }, "schema", Problem},
 		"schema is too new": {func(s *Seen) { s.Schema.OldestSupported, s.Schema.Database = 9, 9 }, "schema", Problem},
+		"not encrypted":     {func(s *Seen) { s.Database.Remote = true }, "encryption", Warning},
 		"standby":           {func(s *Seen) { s.Database.Recovering = true }, "role", Problem},
 		"fsync":             {set("fsync", "off"), "fsync", Problem},
 		"pages":             {set("full_page_writes", "off"), "full_page_writes", Problem},

@@ -23,6 +23,7 @@ var Bugs = []Bug{
 	{"extend-ignores-lease", "any receipt of a message extends the lease that it has"},
 	{"fifo-delete-after-lease", "a FIFO queue's receipt deletes after its lease has ended"},
 	{"deletes-not-counted", "deletes do not change the counters"},
+	{"counted-outside", "sends are counted by another connection before their transaction commits"},
 	{"no-deduplication", "a key that somebody holds is taken all the same"},
 	{"bury-without-delete", "a dead letter is copied, and stays"},
 	{"bury-without-copy", "a dead letter is deleted, and not moved"},

@@ -11,7 +11,7 @@
 //
 //	C1   an acknowledged send comes out                          loss.go
 //	C2   nothing comes out that was not sent                     phantom.go
-//	C3   inside its lease a message belongs to one receiver      lease.go
+//	C3   inside its lease a message belongs to one receiver      lease.go, stale.go
 //	C4   what was deleted never comes back                       resurrection.go
 //	C5   a FIFO group keeps its order                            order.go, presence.go
 //	C6   a deduplication id is accepted once in five minutes     once.go
@@ -62,7 +62,7 @@ func Run(events []history.Event, opts Options) *Report {
 	c := &checker{index: newIndex(events, opts), opts: opts, report: newReport()}
 	c.count()
 	for _, check := range []func(){
-		c.loss, c.phantoms, c.leases, c.resurrections, c.order, c.once,
+		c.loss, c.phantoms, c.leases, c.stale, c.resurrections, c.order, c.once,
 		c.receives, c.conservation, c.liveness, c.batches, c.bounded,
 	} {
 		check()

@@ -97,6 +97,11 @@ func withKey(e history.Event, key string) history.Event {
 	return e
 }
 
+func bySQS(e history.Event) history.Event {
+	e.Surface = sqs
+	return e
+}
+
 // life is a message's whole life from a moment on, 4 seconds.
 func life(queue, uid string, from int) []history.Event {
 	return []history.Event{

@@ -29,7 +29,7 @@ func TestLoss(t *testing.T) {
 		{"its deletion was refused", "C1", Options{}, standard(sent, first, remove("q", 4, 5, fail, got("a", "r1", 1)))},
 		{"its deletion is unknown", "", Options{}, standard(sent, first, remove("q", 4, 5, unknown, got("a", "r1", 1)))},
 		{"deleted by the first receipt only, received again", "C1", Options{},
-			standard(sent, first, again, remove("q", 42, 43, ok, got("a", "r1", 1)))},
+			standard(sent, first, again, bySQS(remove("q", 42, 43, ok, got("a", "r1", 1))))},
 		{"deleted by the last receipt", "", Options{}, standard(sent, first, again, remove("q", 42, 43, ok, got("a", "r2", 2)))},
 		{"deleted by one of two that may have been the last", "", Options{}, standard(sent,
 			moved(first, 2, 50), moved(again, 40, 60), remove("q", 70, 71, unknown, got("a", "r1", 1)))},

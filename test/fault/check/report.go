@@ -17,8 +17,11 @@ const (
 	printedViolations = 20
 )
 
+// Deadlocks is the name under which those are reported that the replicas count: no history tells of them.
+const Deadlocks = "40P01"
+
 // checkers are all there are.
-var checkers = []string{"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C13"}
+var checkers = []string{"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C13", Deadlocks}
 
 // Violation is a promise that was broken, whatever the unknown outcomes of the history were.
 type Violation struct {

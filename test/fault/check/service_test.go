@@ -214,13 +214,14 @@ func (s *service) settle(op history.Op, queue string, m history.Message, visibil
 		return history.Fail
 	}
 	is := q.messages[i]
-	if is.lease != m.Receipt && !(op == history.Delete && s.bitten("deletes by old receipts", 1)) {
+	if is.lease != m.Receipt && !(op == history.Delete && s.bitten("deletes by old receipts", 1)) &&
+		!(op == history.Extend && is.lease != "" && s.bitten("extends by old receipts", 1)) {
 		if op == history.Delete && sqs && !q.fifo {
 			return history.OK
 		}
 		return history.Fail
 	}
-	if q.fifo && is.lease == m.Receipt && is.visible <= s.now {
+	if q.fifo && is.lease == m.Receipt && is.visible <= s.now && !s.bitten("obeys after the lease", 1) {
 		return history.Fail
 	}
 	switch {

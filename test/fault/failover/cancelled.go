@@ -50,7 +50,7 @@ func Cancelled(ctx context.Context, o Options) (result Cancellation, err error) 
 		return result, err
 	}
 	defer pair.close()
-	urls, stop, err := startReplicas(ctx, o, pair.url(), 1)
+	urls, stop, err := startReplicas(ctx, o, pair.URL(), 1)
 	if err != nil {
 		return result, err
 	}
@@ -68,7 +68,7 @@ func Cancelled(ctx context.Context, o Options) (result Cancellation, err error) 
 			return result, err
 		}
 	}
-	if err := pair.awaitQuorum(ctx); err != nil {
+	if err := pair.AwaitQuorum(ctx); err != nil {
 		return result, err
 	}
 	before := len(book.ids)
@@ -83,7 +83,7 @@ func Cancelled(ctx context.Context, o Options) (result Cancellation, err error) 
 	if err := pair.fail(ctx); err != nil {
 		return result, err
 	}
-	result.Lost, err = book.missing(ctx, pair)
+	result.Lost, err = pair.missing(ctx, book.ids)
 	return result, err
 }
 
@@ -138,14 +138,5 @@ func cancelWaits(ctx context.Context, conn *pgx.Conn) (n int, err error) {
 SELECT count(pg_cancel_backend(pid))
 FROM pg_stat_activity
 WHERE wait_event = 'SyncRep' AND application_name LIKE 'tusq flush %'`).Scan(&n)
-	return n, err
-}
-
-// missing counts the messages that were acknowledged and are not on the new primary.
-func (l *ledger) missing(ctx context.Context, pair *pair) (n int, err error) {
-	err = pair.servers[pair.primary].QueryRow(ctx, []any{&n}, `
-SELECT count(*)
-FROM unnest($1::text[]::uuid[]) AS acknowledged (id)
-WHERE NOT EXISTS (SELECT FROM messages m WHERE m.id = acknowledged.id)`, l.ids)
 	return n, err
 }

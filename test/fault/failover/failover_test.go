@@ -60,8 +60,8 @@ func TestFailover(t *testing.T) {
 		t.Errorf("%d messages were acknowledged: too few to mean anything", result.Report.Acknowledged)
 	}
 	for _, gap := range result.Gaps {
-		if gap == 0 || gap > 30*time.Second {
-			t.Errorf("no send was acknowledged for %v", gap)
+		if gap.Length == 0 || gap.Length > 30*time.Second {
+			t.Errorf("no send was acknowledged for %v", gap.Length)
 		}
 	}
 }
@@ -82,5 +82,22 @@ func TestCancelledWaits(t *testing.T) {
 	}
 	if result.Cancelled < o.Times || result.Sends == 0 {
 		t.Errorf("nothing was tested: %+v", result)
+	}
+}
+
+// TestLevels keep what each durability promises, and no level waits for what another one needs.
+func TestLevels(t *testing.T) {
+	o := setup(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	levels, err := Levels(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, level := range levels {
+		t.Log(level)
+		if broken := level.Broken(); broken != "" {
+			t.Errorf("%s: %s", level.Name, broken)
+		}
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -29,8 +31,11 @@ type pair struct {
 	primary int
 }
 
-// newPair makes and starts both in a directory that the user that runs PostgreSQL can enter.
+// newPair makes and starts both in a directory whose parents the user that runs PostgreSQL can enter.
 func newPair(ctx context.Context, dir string) (*pair, error) {
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return nil, err
+	}
 	first, err := rig.NewPostgres(ctx, filepath.Join(dir, names[0]), rig.PostgresOptions{Settings: map[string]string{"max_wal_size": "512MB"}})
 	if err != nil {
 		return nil, err
@@ -58,10 +63,21 @@ func (p *pair) close() {
 	}
 }
 
-// url names both: the one that takes changes is to be found.
-func (p *pair) url() string { return rig.URL(p.servers[0].Address(), p.servers[1].Address()) }
+// URL names both: the one that takes changes is to be found.
+func (p *pair) URL() string { return rig.URL(p.servers[0].Address(), p.servers[1].Address()) }
 
 func (p *pair) standby() *rig.Postgres { return p.servers[1-p.primary] }
+
+// Scripted kills the primary of two replicas that are under load, and promotes its synchronous standby: so many times.
+// The error is of the rig; what the check finds is in the result.
+func Scripted(ctx context.Context, o Options) (result Result, err error) {
+	pair, err := newPair(ctx, o.Dir)
+	if err != nil {
+		return Result{}, err
+	}
+	defer pair.close()
+	return Play(ctx, o, pair, slices.Repeat([]Change{{Name: "kill -9", Fail: pair.fail, Rejoin: pair.rejoin}}, o.Times))
+}
 
 // require sets for whom a server's commits wait.
 func (p *pair) require(ctx context.Context, s *rig.Postgres, standbys string) error {
@@ -100,8 +116,8 @@ func (p *pair) rejoin(ctx context.Context) error {
 	return p.require(ctx, primary, quorum)
 }
 
-// awaitQuorum returns when commits do wait for the standby.
-func (p *pair) awaitQuorum(ctx context.Context) error {
+// AwaitQuorum returns when commits do wait for the standby.
+func (p *pair) AwaitQuorum(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -125,4 +141,13 @@ func (p *pair) signal(signal syscall.Signal) error {
 		err = errors.Join(err, syscall.Kill(pid, signal))
 	}
 	return err
+}
+
+// missing counts the messages that are not on the primary.
+func (p *pair) missing(ctx context.Context, ids []string) (n int, err error) {
+	err = p.servers[p.primary].QueryRow(ctx, []any{&n}, `
+SELECT count(*)
+FROM unnest($1::text[]::uuid[]) AS acknowledged (id)
+WHERE NOT EXISTS (SELECT FROM messages m WHERE m.id = acknowledged.id)`, ids)
+	return n, err
 }

@@ -22,6 +22,7 @@ type deletion struct {
 	due     time.Duration // of the history
 	queue   string
 	message received
+	extend  bool // its lease is to be extended first, which must be refused where it was given to another
 }
 
 // work receives until ctx ends. What it has left for later then is left to others.
@@ -85,9 +86,9 @@ func (c *consumer) decide(ctx context.Context, q Queue, messages []received, cal
 			release = append(release, m)
 		case c.chance(s.Extend):
 			extend = append(extend, m)
-			c.postpone(ends+200*time.Millisecond, q, m)
+			c.postpone(ends+200*time.Millisecond, deletion{queue: q.Name, message: m})
 		case c.chance(s.Late):
-			c.postpone(ends+300*time.Millisecond, q, m)
+			c.postpone(ends+300*time.Millisecond, deletion{queue: q.Name, message: m, extend: c.chance(0.5)})
 		default:
 			remove = append(remove, m)
 		}
@@ -105,15 +106,15 @@ func poisonous(uid string, share float64) bool {
 }
 
 // postpone leaves a deletion for later: up to a second after a time.
-func (c *consumer) postpone(from time.Duration, q Queue, m received) {
-	due := from + time.Duration(c.random.Int64N(int64(time.Second)))
-	c.later = append(c.later, deletion{due, q.Name, m})
+func (c *consumer) postpone(from time.Duration, d deletion) {
+	d.due = from + time.Duration(c.random.Int64N(int64(time.Second)))
+	c.later = append(c.later, d)
 }
 
 // deleteDue carries out the deletions that were left for now.
 func (c *consumer) deleteDue(ctx context.Context) {
 	now := c.Recorder.Now()
-	due := map[string][]received{}
+	due, extend := map[string][]received{}, map[string][]received{}
 	kept := c.later[:0]
 	for _, d := range c.later {
 		if d.due > now || len(due[d.queue]) == c.Batch {
@@ -121,10 +122,14 @@ func (c *consumer) deleteDue(ctx context.Context) {
 			continue
 		}
 		due[d.queue] = append(due[d.queue], d.message)
+		if d.extend {
+			extend[d.queue] = append(extend[d.queue], d.message)
+		}
 	}
 	c.later = kept
 	for _, q := range c.Queues { // in an order that the seed decides
 		for _, name := range []string{q.Name, q.DeadLetter()} {
+			c.extend(ctx, name, extend[name], c.MinVisibility)
 			c.remove(ctx, name, due[name])
 		}
 	}

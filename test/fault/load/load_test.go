@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"tusq/test/fault/history"
 	"tusq/test/testserver"
@@ -203,13 +204,24 @@ func (all *tally) want(t *testing.T, events []history.Event, queues int) {
 			t.Errorf("%s was received, but never sent", uid)
 		}
 	}
+	counted, drained := 0, all.seen["drained ok"]
 	for _, e := range events {
-		if e.Op == history.Stats && e.Counts.Total() != 0 {
+		if e.Op == history.Drained {
+			drained--
+		}
+		if e.Op != history.Stats || drained > 0 { // of the load
+			continue
+		}
+		counted++
+		if e.Counts.Total() != 0 {
 			t.Errorf("queue %s holds %+v", e.Queue, *e.Counts)
 		}
 	}
-	if all.seen["drained ok"] != queues || all.seen["stats ok"] != queues {
-		t.Errorf("%d queues drained, %d counted, of %d", all.seen["drained ok"], all.seen["stats ok"], queues)
+	if all.seen["drained ok"] != queues || counted != queues {
+		t.Errorf("%d queues drained, %d counted, of %d", all.seen["drained ok"], counted, queues)
+	}
+	if all.seen["stats ok"] == counted {
+		t.Error("nothing was counted under load")
 	}
 }
 
@@ -340,5 +352,17 @@ func TestUnknownGroupsAreLeft(t *testing.T) {
 	if err != nil || len(events) != 1 || events[0].Outcome != history.Unknown || events[0].Error != errConnection ||
 		events[0].Messages[0].Deduplication != message.uid || o.Progress.Sent.Load() != 0 {
 		t.Errorf("recorded %+v, %v", events, err)
+	}
+}
+
+// The end of the text may be in the middle of its longest characters.
+func TestCutStaysInside(t *testing.T) {
+	const n = 1001 // not a multiple of the characters' lengths
+	text := strings.Repeat("🙂", n/4+3)
+	for seed := range uint64(1000) {
+		got := cut(text, n, rand.New(rand.NewPCG(seed, 0)))
+		if len(got) < n || !utf8.ValidString(got) {
+			t.Fatalf("seed %d: %d bytes, valid: %v", seed, len(got), utf8.ValidString(got))
+		}
 	}
 }

@@ -42,7 +42,7 @@ func newText(random *rand.Rand) string {
 
 // cut returns about n bytes of text from a random place on, and no part of a character.
 func cut(text string, n int, random *rand.Rand) string {
-	from := random.IntN(len(text) - n - utf8.UTFMax)
+	from := random.IntN(len(text) - n - 2*utf8.UTFMax) // each end moves on by less than a character
 	for !utf8.RuneStart(text[from]) {
 		from++
 	}

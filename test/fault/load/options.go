@@ -49,7 +49,7 @@ type Shares struct {
 	Drop    float64 // that a received message is not deleted
 	Release float64 // that its visibility timeout is set to 0
 	Extend  float64 // that its timeout is extended, and it is deleted in the time that was gained
-	Late    float64 // that it is deleted after its lease has ended
+	Late    float64 // that it is deleted after its lease has ended; half of them are extended before, then
 	Poison  float64 // that a message of a queue with a dead-letter queue is failed whenever it is received there
 }
 

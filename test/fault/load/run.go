@@ -90,18 +90,20 @@ func (r *run) turn(n int) time.Duration {
 	return wait
 }
 
-// watch looks how many messages the queues hold. Its looks are no part of the history.
+// watch looks how many messages the queues hold, and records what it is told. That is no progress: others find out
+// whether the service works.
 func (r *run) watch(ctx context.Context, c *client) {
 	for sleep(ctx, 200*time.Millisecond) {
 		total := int64(0)
 		for _, q := range r.Queues {
-			counts, err := c.counts(ctx, q.Name)
+			e, err := c.look(ctx, q.Name)
+			c.Recorder.Record(e)
 			if err != nil {
 				total = 0 // producers find out for themselves
 				c.base = (c.base + 1) % len(c.URLs)
 				break
 			}
-			total += counts.Total()
+			total += e.Counts.Total()
 		}
 		r.backlog.Store(total)
 	}

@@ -42,17 +42,22 @@ func rollingRestart(_ context.Context, c *Cluster, _ *rand.Rand) (Injected, erro
 // balancer has had time to see it.
 func (c *Cluster) RollingRestart(ctx context.Context) error {
 	for _, r := range c.Replicas {
-		if err := r.Stop(ctx); err != nil {
-			return err
-		}
-		if err := r.Start(ctx); err != nil {
-			return err
-		}
-		if err := c.Balancer.Uses(ctx, r); err != nil {
+		if err := c.Restart(ctx, r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Restart stops a replica by SIGTERM, starts it again, and returns when the load balancer uses it.
+func (c *Cluster) Restart(ctx context.Context, r *Replica) error {
+	if err := r.Stop(ctx); err != nil {
+		return err
+	}
+	if err := r.Start(ctx); err != nil {
+		return err
+	}
+	return c.Balancer.Uses(ctx, r)
 }
 
 func pauseReplica(_ context.Context, c *Cluster, r *rand.Rand) (Injected, error) {

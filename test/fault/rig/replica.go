@@ -1,11 +1,14 @@
 package rig
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -32,6 +35,9 @@ func NewReplica(ctx context.Context, name, log, binary string, flags ...string) 
 
 // URL is where its clients find it.
 func (r *Replica) URL() string { return "http://" + r.address }
+
+// Use has it run another tusq from its next start on.
+func (r *Replica) Use(binary string) { r.command[0] = binary }
 
 // Address is where it listens.
 func (r *Replica) Address() string { return r.address }
@@ -114,6 +120,28 @@ func (r *Replica) Continue() {
 
 // Ready is nil when it answers that it is ready.
 func (r *Replica) Ready(ctx context.Context) error { return answers(ctx, r.URL()+"/readyz") }
+
+// Metric is the value of a metric without labels since it was started.
+func (r *Replica) Metric(ctx context.Context, name string) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL()+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no metric %s", r.Name, name)
+}
 
 // answers is nil when a GET is answered by 200 within a second.
 func answers(ctx context.Context, url string) error {

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -14,8 +15,15 @@ func failOver(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	gaps := result.Gaps
-	o.Print(fmt.Sprintf("%d failovers: gap without an acknowledged send %v at the median, %v at most", len(gaps), gaps[len(gaps)/2], gaps[len(gaps)-1]))
+	return outlasts(o, result)
+}
+
+// outlasts prints what became of failovers. Nothing that was acknowledged may be lost by them.
+func outlasts(o Options, result failover.Result) error {
+	for _, name := range result.Changes() {
+		median, longest := result.Gap(name)
+		o.Print(fmt.Sprintf("%s: gap without an acknowledged send %v at the median, %v at most", name, median, longest))
+	}
 	o.Print(result.Report.String())
 	return broken(result.Report.OK(), "what was acknowledged did not outlast a failover")
 }
@@ -29,4 +37,19 @@ func cancelWaits(ctx context.Context, o Options) error {
 	o.Print(fmt.Sprintf("%d waits were cancelled, %d messages sent meanwhile: %d acknowledged without the standby, %d lost when it was promoted",
 		result.Cancelled, result.Sends, result.Acknowledged, result.Lost))
 	return broken(result.Acknowledged == 0 && result.Lost == 0, "a commit was acknowledged that the standby does not have")
+}
+
+// keepLevels sends to queues of all durabilities while the standby is less and less there, and loses the primary.
+func keepLevels(ctx context.Context, o Options) error {
+	levels, err := failover.Levels(ctx, failover.Options{Dir: filepath.Join(o.Dir, "levels"), Binary: o.Binary})
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, level := range levels {
+		o.Print(level.String())
+		fault := level.Broken()
+		faults = append(faults, broken(fault == "", "%s: %s", level.Name, fault))
+	}
+	return errors.Join(faults...)
 }

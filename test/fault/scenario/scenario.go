@@ -52,6 +52,8 @@ var scenarios = map[string]func(context.Context, Options) error{
 	"clock":      wrongClock,
 	"failover":   failOver,
 	"cancelled":  cancelWaits,
+	"levels":     keepLevels,
+	"patroni":    keptByPatroni,
 }
 
 // Names are the scenarios that Run knows. Those of the disk need disk.Private before.

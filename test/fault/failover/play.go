@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"tusq/test/fault/check"
@@ -23,31 +22,28 @@ type Options struct {
 	Calm   time.Duration // between a failover's end and the next
 }
 
-// Result is what became of it.
-type Result struct {
-	Report *check.Report
-	Gaps   []time.Duration // without an acknowledged send, around each failover, in their order of length
+// Database is a primary and its synchronous standbys.
+type Database interface {
+	// URL leads to the primary, whichever it is.
+	URL() string
+	// AwaitQuorum returns when commits wait for a standby that can take over.
+	AwaitQuorum(ctx context.Context) error
 }
 
-// String is one line with the figures.
-func (r Result) String() string {
-	return fmt.Sprintf("%d failovers: %d messages acknowledged, %d sends unknown, %d lost, violations %v; write gap p50 %v, max %v", len(r.Gaps),
-		r.Report.Acknowledged, r.Report.Unknown, r.Report.Lost, r.Report.Found,
-		r.Gaps[len(r.Gaps)/2].Round(time.Millisecond), r.Gaps[len(r.Gaps)-1].Round(time.Millisecond))
+// Change is a way to get another primary.
+type Change struct {
+	Name string
+	// Fail returns when another server is the primary; Rejoin, when the old one follows it.
+	Fail, Rejoin func(context.Context) error
 }
 
 // drainLimit is for the drain after the last failover.
 const drainLimit = 3 * time.Minute
 
-// Scripted kills the primary of two replicas that are under load, and promotes its synchronous standby: so many times.
-// The error is of the rig; what the check finds is in the result.
-func Scripted(ctx context.Context, o Options) (result Result, err error) {
-	pair, err := newPair(ctx, o.Dir)
-	if err != nil {
-		return Result{}, err
-	}
-	defer pair.close()
-	urls, stop, err := startReplicas(ctx, o, pair.url(), 2)
+// Play makes the changes, one after the other, of the database of two replicas that are under load. The error is of
+// the rig; what the check finds is in the result.
+func Play(ctx context.Context, o Options, database Database, changes []Change) (result Result, err error) {
+	urls, stop, err := startReplicas(ctx, o, database.URL(), 2)
 	if err != nil {
 		return Result{}, err
 	}
@@ -59,20 +55,19 @@ func Scripted(ctx context.Context, o Options) (result Result, err error) {
 	clients := load.Defaults()
 	clients.URLs, clients.Recorder, clients.Seed, clients.Queues = urls, recorder, o.Seed, load.Mix()
 	clients.Producers, clients.Consumers, clients.Rate = 4, 8, 300
-	killed, err := failUnderLoad(ctx, o, pair, clients)
+	failed, err := failUnderLoad(ctx, o.Calm, database, changes, clients)
 	events, closing := recorder.Close()
 	if err := errors.Join(err, closing); err != nil {
 		return Result{}, err
 	}
 	result.Report = check.Run(events, check.Options{DeadLetters: deadLetters(clients.Queues), Slack: 50 * time.Millisecond})
-	for i, at := range killed {
+	for i, at := range failed {
 		until := events[len(events)-1].Returned
-		if i+1 < len(killed) {
-			until = killed[i+1]
+		if i+1 < len(failed) {
+			until = failed[i+1]
 		}
-		result.Gaps = append(result.Gaps, gap(events, at, until))
+		result.Gaps = append(result.Gaps, Gap{changes[i].Name, gap(events, at, until)})
 	}
-	slices.Sort(result.Gaps)
 	return result, nil
 }
 
@@ -100,8 +95,8 @@ func startReplicas(ctx context.Context, o Options, database string, n int) (urls
 	return urls, stop, nil
 }
 
-// failUnderLoad does so, drains the queues, and tells when the primaries were killed, by the history's time.
-func failUnderLoad(ctx context.Context, o Options, pair *pair, clients load.Options) (killed []time.Duration, err error) {
+// failUnderLoad does so, drains the queues, and tells when each change began, by the history's time.
+func failUnderLoad(ctx context.Context, pause time.Duration, database Database, changes []Change, clients load.Options) (failed []time.Duration, err error) {
 	if err := load.CreateQueues(ctx, clients); err != nil {
 		return nil, err
 	}
@@ -109,28 +104,28 @@ func failUnderLoad(ctx context.Context, o Options, pair *pair, clients load.Opti
 	defer stop()
 	loaded := make(chan error, 1)
 	go func() { loaded <- load.Run(working, clients) }()
-	for range o.Times {
-		if err = errors.Join(pair.awaitQuorum(ctx), calm(ctx, o.Calm)); err != nil {
+	for _, change := range changes {
+		if err = errors.Join(database.AwaitQuorum(ctx), calm(ctx, pause)); err != nil {
 			break
 		}
-		clients.Recorder.Note("failover")
-		killed = append(killed, clients.Recorder.Now())
-		if err = pair.fail(ctx); err != nil {
+		clients.Recorder.Note("failover: " + change.Name)
+		failed = append(failed, clients.Recorder.Now())
+		if err = change.Fail(ctx); err != nil {
 			break
 		}
 		clients.Recorder.Note("failover ends")
-		if err = pair.rejoin(ctx); err != nil {
+		if err = change.Rejoin(ctx); err != nil {
 			break
 		}
 	}
-	err = errors.Join(err, calm(ctx, o.Calm))
+	err = errors.Join(err, calm(ctx, pause))
 	stop()
 	if err = errors.Join(err, <-loaded); err != nil {
-		return killed, err
+		return failed, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
-	return killed, load.Drain(ctx, clients)
+	return failed, load.Drain(ctx, clients)
 }
 
 // calm waits.
@@ -153,23 +148,4 @@ func deadLetters(queues []load.Queue) map[string]check.DeadLetter {
 		}
 	}
 	return dead
-}
-
-// gap is the longest time without an acknowledged send that ends between two moments.
-func gap(events []history.Event, from, until time.Duration) (longest time.Duration) {
-	var acknowledged []time.Duration
-	for i := range events {
-		if e := &events[i]; e.Op == history.Send && e.Outcome == history.OK {
-			acknowledged = append(acknowledged, e.Returned)
-		}
-	}
-	slices.Sort(acknowledged)
-	last := time.Duration(0)
-	for _, at := range acknowledged {
-		if at > from && at <= until {
-			longest = max(longest, at-last)
-		}
-		last = at
-	}
-	return longest
 }
