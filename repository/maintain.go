@@ -118,6 +118,7 @@ const (
 	lockCollect  = 0x74757371_0002
 	lockForget   = 0x74757371_0003
 	lockSessions = 0x74757371_0005 // 4 is lockFix
+	lockAudit    = 0x74757371_0006
 )
 
 // exclusively runs a job where the query due, which is all that an idle server is asked, finds

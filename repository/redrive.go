@@ -98,8 +98,8 @@ func (r *Repository) CancelRedrive(ctx context.Context, account, id string) (ser
 	rows, _ := r.cold.Query(ctx, `
 UPDATE redrives
 SET status = 'cancelling'
-WHERE id = $1 AND ended_at IS NULL
-RETURNING `+redriveColumns, redrive.ID)
+WHERE id = $1 AND account = $2 AND ended_at IS NULL
+RETURNING `+redriveColumns, redrive.ID, account)
 	redrive, err = pgx.CollectExactlyOneRow(rows, scanRedrive)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return service.Redrive{}, service.Errorf(service.CodeRedriveEnded, "The redrive has ended already.")

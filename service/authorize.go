@@ -42,11 +42,6 @@ func (s *Service) authorizeAll(ctx context.Context, caller Caller, action Action
 	return nil
 }
 
-// refuse notes a refusal.
-func (s *Service) refuse(_ context.Context, _ Caller, _ Action, _ string, why *Error) error {
-	return why
-}
-
 func errUnauthenticated() *Error {
 	return Errorf(CodeUnauthenticated, "The request has no valid credentials.")
 }

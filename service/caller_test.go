@@ -53,7 +53,7 @@ func TestRightsCover(t *testing.T) {
 }
 
 func TestAuthorize(t *testing.T) {
-	s := &Service{}
+	s := &Service{audits: newAuditBuffer()}
 	limited := Caller{Account: "1", actor: &actor{account: "1", rights: Rights{
 		Actions: []Action{ActionSendMessages, ActionManageKeys}, Queues: []string{"orders-*", "logs"},
 	}.grants()}}

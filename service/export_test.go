@@ -49,3 +49,8 @@ func Ended(caller Caller) bool {
 		return false
 	}
 }
+
+// NewTestCaller returns a caller with some rights.
+func NewTestCaller(account, name string, rights Rights) Caller {
+	return Caller{Account: account, actor: &actor{name: name, account: account, rights: rights.grants()}}
+}

@@ -71,6 +71,10 @@ func (s *Service) CreateKey(ctx context.Context, caller Caller, create CreateKey
 	if err != nil {
 		return AccessKey{}, Credentials{}, err
 	}
+	entry := AuditEntry{Account: account, Action: auditCreateKey, Resource: keyActor + credentials.KeyID}
+	if err := s.recordFirst(ctx, caller, entry); err != nil {
+		return AccessKey{}, Credentials{}, err
+	}
 	key, err := s.store.CreateKey(ctx, NewKey{
 		AccessKey: AccessKey{
 			ID: credentials.KeyID, Account: account, Name: create.Name, Rights: create.Rights,
@@ -80,6 +84,7 @@ func (s *Service) CreateKey(ctx context.Context, caller Caller, create CreateKey
 		Secret:  secret,
 	})
 	if err != nil {
+		s.record(ctx, caller, entry, err)
 		return AccessKey{}, Credentials{}, err
 	}
 	s.changedKeys(ctx)
@@ -132,24 +137,25 @@ func (s *Service) GetKey(ctx context.Context, caller Caller, id string) (AccessK
 	return key, nil
 }
 
-// authorizeKeyChange is authorize for a change of a key, which may do no more than the caller.
-func (s *Service) authorizeKeyChange(ctx context.Context, caller Caller, id string) error {
+// authorizeKeyChange is authorize for a change of a key, which may do no more than the caller. It returns the key.
+func (s *Service) authorizeKeyChange(ctx context.Context, caller Caller, id string) (AccessKey, error) {
 	key, err := s.GetKey(ctx, caller, id)
 	switch {
 	case err != nil:
-		return err
+		return AccessKey{}, err
 	case !key.RevokedAt.IsZero():
-		return ErrKeyNotFound(id)
+		return AccessKey{}, ErrKeyNotFound(id)
 	case !caller.actor.rights.cover(key.Rights):
-		return s.refuse(ctx, caller, ActionManageKeys, "", errBeyondRights())
+		return AccessKey{}, s.refuse(ctx, caller, ActionManageKeys, "", errBeyondRights())
 	}
-	return nil
+	return key, nil
 }
 
 // RotateKey gives a key another secret, which is told this once. The one that it had last works on
 // for a time of grace; one that was replaced before ends now.
 func (s *Service) RotateKey(ctx context.Context, caller Caller, rotate RotateKey) (AccessKey, Credentials, error) {
-	if err := s.authorizeKeyChange(ctx, caller, rotate.ID); err != nil {
+	old, err := s.authorizeKeyChange(ctx, caller, rotate.ID)
+	if err != nil {
 		return AccessKey{}, Credentials{}, err
 	}
 	grace := DefaultKeyGrace
@@ -162,8 +168,13 @@ func (s *Service) RotateKey(ctx context.Context, caller Caller, rotate RotateKey
 	if err != nil {
 		return AccessKey{}, Credentials{}, err
 	}
+	entry := AuditEntry{Account: old.Account, Action: auditRotateKey, Resource: keyActor + rotate.ID}
+	if err := s.recordFirst(ctx, caller, entry); err != nil {
+		return AccessKey{}, Credentials{}, err
+	}
 	key, err := s.store.RotateKey(ctx, rotate.ID, grace, secret)
 	if err != nil {
+		s.record(ctx, caller, entry, err)
 		return AccessKey{}, Credentials{}, err
 	}
 	s.changedKeys(ctx)
@@ -173,10 +184,16 @@ func (s *Service) RotateKey(ctx context.Context, caller Caller, rotate RotateKey
 // RevokeKey ends a key for ever: here at once, on all replicas within a few seconds. Receives
 // of it that wait end with CodeUnauthenticated.
 func (s *Service) RevokeKey(ctx context.Context, caller Caller, id string) error {
-	if err := s.authorizeKeyChange(ctx, caller, id); err != nil {
+	key, err := s.authorizeKeyChange(ctx, caller, id)
+	if err != nil {
+		return err
+	}
+	entry := AuditEntry{Account: key.Account, Action: auditRevokeKey, Resource: keyActor + id}
+	if err := s.recordFirst(ctx, caller, entry); err != nil {
 		return err
 	}
 	if err := s.store.RevokeKey(ctx, id); err != nil {
+		s.record(ctx, caller, entry, err)
 		return err
 	}
 	s.changedKeys(ctx)

@@ -119,6 +119,7 @@ func (s *Service) CreateFirstKey(ctx context.Context, credentials Credentials) (
 		return Credentials{}, false, err
 	}
 	s.changedKeys(ctx)
+	s.record(ctx, Owner(s.account), AuditEntry{Action: auditCreateKey, Resource: keyActor + credentials.KeyID}, nil)
 	return credentials, true, nil
 }
 

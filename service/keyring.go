@@ -338,6 +338,7 @@ func (k *heldKey) isFrom(from netip.Addr) bool {
 }
 
 // refuseKey notes that credentials were refused; keyID is "" where they name none.
-func (s *Service) refuseKey(_ context.Context, _ string, _ netip.Addr, why *Error) error {
+func (s *Service) refuseKey(ctx context.Context, keyID string, from netip.Addr, why *Error) error {
+	s.RefusedCredentials(ctx, from, keyID, why.Code)
 	return why
 }

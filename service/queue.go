@@ -165,9 +165,13 @@ func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQ
 	}
 	queue, created, err = s.store.CreateQueue(ctx, wanted, create.ReuseAfter)
 	if err != nil {
+		s.record(ctx, caller, AuditEntry{Action: auditCreateQueue, Resource: create.Name}, err)
 		return Queue{}, false, err
 	}
 	s.queues.forgetName(caller.Account, create.Name)
+	if created {
+		s.record(ctx, caller, AuditEntry{Action: auditCreateQueue, Resource: create.Name, Detail: given(queue)}, nil)
+	}
 	if !created {
 		if field := create.differs(queue); field != "" {
 			return Queue{}, false, &Error{Code: CodeQueueExists, Field: field,
@@ -259,7 +263,15 @@ func (s *Service) UpdateQueue(ctx context.Context, caller Caller, name string, c
 	if change.DeduplicationScope != nil {
 		return Queue{}, invalid("deduplication_scope", "deduplication_scope is chosen when a queue is created.")
 	}
-	queue, err := s.store.UpdateQueue(ctx, caller.Account, name, change.apply)
+	entry := AuditEntry{Action: auditUpdateQueue, Resource: name}
+	queue, err := s.store.UpdateQueue(ctx, caller.Account, name, func(q *Queue) error {
+		before := *q
+		before.Extra, before.Tags = maps.Clone(q.Extra), maps.Clone(q.Tags)
+		err := change.apply(q)
+		entry.Detail.Settings = changedSettings(before, *q)
+		return err
+	})
+	s.record(ctx, caller, entry, err)
 	if err != nil {
 		return Queue{}, err
 	}
@@ -277,6 +289,7 @@ func (s *Service) DeleteQueue(ctx context.Context, caller Caller, name string) e
 		return err
 	}
 	id, err := s.store.DeleteQueue(ctx, caller.Account, name)
+	s.record(ctx, caller, AuditEntry{Action: auditDeleteQueue, Resource: name}, err)
 	if err != nil {
 		return err
 	}
@@ -292,6 +305,7 @@ func (s *Service) PurgeQueue(ctx context.Context, caller Caller, purge PurgeQueu
 		return 0, err
 	}
 	purged, err := s.store.PurgeQueue(ctx, queue.ID, purge.Every)
+	s.record(ctx, caller, AuditEntry{Action: auditPurgeQueue, Resource: purge.Name, Detail: AuditDetail{Messages: purged}}, err)
 	s.announce(Event{QueueID: queue.ID, Changed: true}) // a FIFO queue's groups may go on
 	return purged, err
 }
@@ -331,114 +345,4 @@ func (s *Service) validChange(ctx context.Context, caller Caller, name string, c
 		return invalid("dead_letter.queue", "The dead-letter queue %q does not exist.", change.DeadLetter.Queue)
 	}
 	return err
-}
-
-// apply sets in q what the change names.
-func (c QueueChange) apply(q *Queue) error {
-	set(&q.Settings.ContentDeduplication, c.ContentDeduplication)
-	if q.Settings.FIFO && q.Settings.DeduplicationScope == "" {
-		q.Settings.DeduplicationScope = ScopeQueue
-	}
-	set(&q.Settings.DeduplicationScope, c.DeduplicationScope)
-	set(&q.Settings.VisibilityTimeout, c.VisibilityTimeout)
-	set(&q.Settings.Delay, c.Delay)
-	set(&q.Settings.Retention, c.Retention)
-	set(&q.Settings.ReceiveWait, c.ReceiveWait)
-	set(&q.Settings.MaxMessageSize, c.MaxMessageSize)
-	set(&q.Settings.Durability, c.Durability)
-	if c.DeadLetter != nil {
-		q.Settings.DeadLetter = c.DeadLetter
-		if c.DeadLetter.Queue == "" {
-			q.Settings.DeadLetter = nil
-		}
-	}
-	for name, value := range c.Extra {
-		if value == "" {
-			delete(q.Extra, name)
-			continue
-		}
-		if q.Extra == nil {
-			q.Extra = map[string]string{}
-		}
-		q.Extra[name] = value
-	}
-	if c.Tags != nil {
-		q.Tags = maps.Clone(c.Tags)
-	}
-	if err := c.applyEncryption(q); err != nil {
-		return err
-	}
-	if c.Edit == nil {
-		return nil
-	}
-	if err := c.Edit(q); err != nil {
-		return err
-	}
-	return validTags(q.Tags)
-}
-
-// applyEncryption gives a queue that begins to be encrypted a data key. One that ends keeps what
-// was encrypted so; begun again, it has another key.
-func (c QueueChange) applyEncryption(q *Queue) (err error) {
-	if c.Encryption == nil || *c.Encryption == q.Settings.Encryption {
-		return nil
-	}
-	q.Settings.Encryption, q.DataKeyID = *c.Encryption, 0
-	if q.Settings.Encryption == EncryptionNone {
-		return nil
-	}
-	if q.NewDataKey, err = c.newDataKey(q.Account, q.ID); err != nil {
-		return err
-	}
-	q.DataKeyID = q.NewDataKey.ID
-	return nil
-}
-
-func set[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
-}
-
-// differs returns the first setting that is given and that q has otherwise, or "".
-// Tags are not compared: SQS does not either.
-func (c QueueChange) differs(q Queue) string {
-	switch {
-	case differ(c.VisibilityTimeout, q.Settings.VisibilityTimeout):
-		return "visibility_timeout"
-	case differ(c.Delay, q.Settings.Delay):
-		return "delay_seconds"
-	case differ(c.Retention, q.Settings.Retention):
-		return "retention_seconds"
-	case differ(c.ReceiveWait, q.Settings.ReceiveWait):
-		return "wait_seconds"
-	case differ(c.MaxMessageSize, q.Settings.MaxMessageSize):
-		return "max_message_size"
-	case differ(c.Durability, q.Settings.Durability):
-		return "durability"
-	case differ(c.Encryption, q.Settings.Encryption):
-		return "encryption"
-	case differ(c.ContentDeduplication, q.Settings.ContentDeduplication):
-		return "content_deduplication"
-	case differ(c.DeduplicationScope, q.Settings.DeduplicationScope):
-		return "deduplication_scope"
-	case c.DeadLetter != nil && !c.DeadLetter.same(q.Settings.DeadLetter):
-		return "dead_letter"
-	}
-	for name, value := range c.Extra {
-		if q.Extra[name] != value {
-			return name
-		}
-	}
-	return ""
-}
-
-func differ[T comparable](wanted *T, has T) bool { return wanted != nil && *wanted != has }
-
-// same tells whether two policies are the same; the zero policy is none.
-func (d *DeadLetter) same(other *DeadLetter) bool {
-	if other == nil {
-		return d.Queue == ""
-	}
-	return d.Queue == other.Queue && d.MaxReceives == other.MaxReceives
 }

@@ -73,6 +73,9 @@ func (s *Service) StartRedrive(ctx context.Context, caller Caller, start StartRe
 		}
 	}
 	redrive, err := s.store.StartRedrive(ctx, caller.Account, start, source, destination)
+	s.record(ctx, caller, AuditEntry{Action: auditStartRedrive, Resource: start.Source, Detail: AuditDetail{
+		Redrive: redrive.ID, Destination: start.Destination, Rate: start.Rate, Messages: redrive.ToMove,
+	}}, err)
 	select {
 	case s.redrive <- struct{}{}:
 	default:
@@ -162,10 +165,15 @@ func (s *Service) ListRedrives(ctx context.Context, caller Caller, source string
 // CancelRedrive makes a redrive end soon: what it has moved stays moved. Its errors are
 // CodeRedriveNotFound and CodeRedriveEnded.
 func (s *Service) CancelRedrive(ctx context.Context, caller Caller, id string) (Redrive, error) {
-	if _, err := s.GetRedrive(ctx, caller, id); err != nil {
+	redrive, err := s.GetRedrive(ctx, caller, id)
+	if err != nil {
 		return Redrive{}, err
 	}
-	return s.store.CancelRedrive(ctx, caller.Account, id)
+	entry := AuditEntry{Action: auditCancelRedrive, Resource: redrive.Source, Detail: AuditDetail{Redrive: redrive.ID}}
+	redrive, err = s.store.CancelRedrive(ctx, caller.Account, id)
+	entry.Detail.Messages = redrive.Moved
+	s.record(ctx, caller, entry, err)
+	return redrive, err
 }
 
 // runRedrives steps the redrives of all replicas until ctx ends: often while there are some,

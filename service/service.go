@@ -29,13 +29,14 @@ const (
 )
 
 const (
-	checkInterval  = time.Second            // of the check that makes waiting right when all hints were lost
-	notifyInterval = 5 * time.Millisecond   // at least, between two notifications to the other replicas
-	listenRetry    = 500 * time.Millisecond // before listening again after a lost connection
-	maintainEvery  = 5 * time.Second
-	redriveEvery   = 200 * time.Millisecond // between two steps
-	sweepSessions  = time.Minute
-	redriveIdle    = 2 * time.Second // until redrives are looked for again where there were none
+	checkInterval    = time.Second            // of the check that makes waiting right when all hints were lost
+	notifyInterval   = 5 * time.Millisecond   // at least, between two notifications to the other replicas
+	listenRetry      = 500 * time.Millisecond // before listening again after a lost connection
+	maintainEvery    = 5 * time.Second
+	redriveEvery     = 200 * time.Millisecond // between two steps
+	sweepSessions    = time.Minute
+	redriveIdle      = 2 * time.Second // until redrives are looked for again where there were none
+	auditForgetEvery = time.Minute
 )
 
 // Options of a Service.
@@ -48,9 +49,12 @@ type Options struct {
 	CheckInterval time.Duration
 	// Permits tells what a queue permits to other accounts, which a dialect's policies say. nil: nothing.
 	Permits func(Queue) []Permit
+	// AuditRetention is how long the audit log is kept. 0: DefaultAuditRetention.
+	AuditRetention time.Duration
 	// MaxLongPolls is how many receives may wait at a time. 0: DefaultMaxLongPolls.
 	MaxLongPolls int
-	// Account is the deployment's own account: its administrators manage the keys of all accounts.
+	// Account is the deployment's own account: its administrators manage the keys of all accounts,
+	// and see what the audit log has of no account that is known.
 	Account string
 	// MasterKeys seal the secrets of keys and the data keys of encrypted queues. Without any, there
 	// can be neither.
@@ -72,6 +76,7 @@ type Service struct {
 	dataKeys *dataKeys
 	permits  func(Queue) []Permit
 	account  string // the deployment's own
+	audits   *auditBuffer
 	keys     *keyring
 	flushers map[Durability]*flusher
 	standbys standbys
@@ -97,6 +102,8 @@ type Service struct {
 	redrive  chan struct{} // wakes runRedrives
 	check    time.Duration
 
+	auditRetention time.Duration
+
 	waiting  atomic.Int64 // see Waiting
 	polls    atomic.Int64 // receives that may wait, and those that are being refused
 	maxPolls int64
@@ -119,6 +126,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		log:      opts.Logger,
 		permits:  opts.Permits,
 		account:  opts.Account,
+		audits:   newAuditBuffer(),
 		keys:     newKeyring(store, opts),
 		dataKeys: newDataKeys(store, opts.MasterKeys),
 		made:     time.Now(),
@@ -133,10 +141,12 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		attempts:    newAttempts(),
 		passwords:   newPasswords(),
 
-		floors:    floors{queues: map[int64]*queueFloor{}},
-		notifier:  newNotifier(),
-		redrive:   make(chan struct{}, 1),
-		check:     cmp.Or(opts.CheckInterval, checkInterval),
+		floors:         floors{queues: map[int64]*queueFloor{}},
+		notifier:       newNotifier(),
+		redrive:        make(chan struct{}, 1),
+		check:          cmp.Or(opts.CheckInterval, checkInterval),
+		auditRetention: cmp.Or(opts.AuditRetention, DefaultAuditRetention),
+
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
 		maxPolls:  int64(cmp.Or(opts.MaxLongPolls, DefaultMaxLongPolls)),
@@ -184,12 +194,16 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.runRedrives(ctx) })
 	group.Go(func() error { return s.runKeys(ctx) })
 	group.Go(func() error { return s.runHealth(ctx) })
+	group.Go(func() error { return s.runAudits(ctx) })
 	group.Go(func() error {
 		return maintain.Run(ctx, s.log, []maintain.Job{
 			{Name: "delete_expired", Every: faultpoint.Every(maintainEvery), Do: s.store.DeleteExpired},
 			{Name: "collect_deleted_queues", Every: faultpoint.Every(maintainEvery), Do: s.store.CollectDeletedQueues},
 			{Name: "forget_keys", Every: faultpoint.Every(maintainEvery), Do: s.store.ForgetKeys},
 			{Name: "forget_sessions", Every: sweepSessions, Do: s.store.ForgetSessions},
+			{Name: "forget_audit", Every: faultpoint.Every(auditForgetEvery), Do: func(ctx context.Context) (int64, error) {
+				return s.store.ForgetAudit(ctx, s.auditRetention)
+			}},
 		})
 	})
 	return group.Wait()

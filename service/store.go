@@ -14,6 +14,7 @@ type Store interface {
 	DataKeyStore
 	MessageStore
 	RedriveStore
+	AuditStore
 	KeyStore
 	UserStore
 	SessionStore
@@ -93,6 +94,13 @@ type RedriveStore interface {
 	// StepRedrives moves a bounded number of messages of the redrives that run, and returns
 	// what became visible and how many run. Those that another replica is moving are passed over.
 	StepRedrives(ctx context.Context) (events []Event, running int, err error)
+}
+
+// AuditStore keeps the audit log, which is only added to.
+type AuditStore interface {
+	// AppendAudit adds entries. Those that it has by their ids already are left as they are.
+	AppendAudit(ctx context.Context, entries []AuditEntry) error
+	ListAudit(ctx context.Context, filter AuditFilter) ([]AuditEntry, error)
 }
 
 // KeyStore keeps keys. Every change of keys makes the identity version grow.
@@ -230,6 +238,8 @@ type Maintenance interface {
 	ForgetKeys(ctx context.Context) (int64, error)
 	// ForgetSessions deletes sessions that have ended.
 	ForgetSessions(ctx context.Context) (int64, error)
+	// ForgetAudit deletes entries of the audit log that are older than age.
+	ForgetAudit(ctx context.Context, age time.Duration) (int64, error)
 }
 
 // QueueCheck is a queue whose receivers wait.

@@ -75,6 +75,8 @@ func (c *console) routes() {
 	c.handle("POST /console/queues/{queue}/purge", "purgeQueue", c.purgeQueue)
 	c.handle("GET /console/queues/{queue}/delete", "deleteQueue", c.confirmForm(deletion))
 	c.handle("POST /console/queues/{queue}/delete", "deleteQueue", c.deleteQueue)
+
+	c.handle("GET /console/audit", "listAudit", c.listAudit)
 }
 
 // handle routes a pattern to h. The action names what is asked for in logs and metrics.

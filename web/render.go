@@ -19,7 +19,7 @@ var shared = []string{
 	"templates/rows.html", "templates/counts.html", "templates/attributes.html", "templates/redrive_part.html",
 }
 
-var pages = parsePages("queues", "create", "queue", "message", "send", "redrive", "confirm", "error", "signin")
+var pages = parsePages("queues", "create", "queue", "message", "send", "redrive", "confirm", "audit", "error", "signin")
 
 // view is one page to be rendered, in the layout.
 type view struct {

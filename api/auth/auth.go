@@ -52,6 +52,8 @@ func Off(account string) func(http.Handler) http.Handler {
 	caller := service.Owner(account)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			caller := caller
+			caller.From = ClientIP(r.Context())
 			next.ServeHTTP(w, identify(r, caller))
 		})
 	}

@@ -238,6 +238,13 @@ var badInputs = []badInput{
 	{"DELETE", "/v1/redrives/00000000-0000-7000-8000-000000000000", "", "", notFound, service.CodeRedriveNotFound, ""},
 	{"DELETE", "/v1/redrives/none", "", "", notFound, service.CodeRedriveNotFound, ""},
 
+	// The audit log.
+	{"GET", "/v1/audit?limit=1001", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/audit?limit=x", "", "", badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/audit?cursor=x", "", "", badRequest, service.CodeInvalidParameter, "cursor"},
+	{"GET", "/v1/audit?actor=%00", "", "", badRequest, service.CodeInvalidParameter, "actor"},
+	{"GET", "/v1/audit?account=1", "", "", badRequest, service.CodeInvalidRequest, "account"},
+
 	// Routes.
 	{"GET", "/v1", "", "", notFound, service.CodeRouteNotFound, ""},
 	{"GET", "/v1/queues/", "", "", notFound, service.CodeRouteNotFound, ""},

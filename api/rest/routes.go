@@ -40,6 +40,8 @@ func Routes(r chi.Router, svc *service.Service) {
 	r.Get("/redrives/{redrive}", action("getRedrive", a.getRedrive))
 	r.Delete("/redrives/{redrive}", action("cancelRedrive", a.cancelRedrive))
 
+	r.Get("/audit", action("listAudit", a.listAudit, "actor", "action", "result", "limit", "cursor"))
+
 	r.Post("/keys", action("createKey", a.createKey))
 	r.Get("/keys", action("listKeys", a.listKeys, "account", "limit", "cursor"))
 	r.Get("/keys/{key}", action("getKey", a.getKey))

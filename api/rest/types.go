@@ -198,6 +198,36 @@ type Redrive struct {
 	EndedAt     time.Time `json:"ended_at,omitzero" format:"date-time" example:"2026-01-02T15:04:09.123456Z"` // absent: it has not ended
 }
 
+// AuditEntry is a line of the audit log.
+type AuditEntry struct {
+	ID        string      `json:"id" validate:"required" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
+	At        time.Time   `json:"at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+	Account   string      `json:"account,omitempty" example:"000000000000"`         // whose queues it was about; absent: not known
+	Actor     string      `json:"actor,omitempty" example:"owner"`                  // who it was; absent: nobody was recognised
+	Action    string      `json:"action" validate:"required" example:"purge_queue"` // what was done; of a refusal: the right that was not there
+	Resource  string      `json:"resource,omitempty" example:"orders"`              // the queue, mostly; absent: none
+	Client    string      `json:"client,omitempty" example:"192.0.2.7"`             // the address that it came from; absent: not known
+	RequestID string      `json:"request_id,omitempty" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
+	Result    string      `json:"result" validate:"required" example:"ok"` // ok, or an error's code
+	Detail    AuditDetail `json:"detail" validate:"required"`
+}
+
+// AuditDetail is what else an entry of the audit log says: names and numbers, never a secret or a message's content.
+type AuditDetail struct {
+	Count       int64    `json:"count" validate:"required" minimum:"1" format:"int64" example:"1"` // how often it happened, in about a second
+	Settings    []string `json:"settings,omitempty" example:"delay_seconds"`                       // that were set or changed
+	Messages    int64    `json:"messages,omitempty" format:"int64" example:"15"`                   // that were purged, were to be moved, or were moved until a redrive was cancelled
+	Redrive     string   `json:"redrive,omitempty" format:"uuid" example:"0198f1f5-6b2a-7c3e-9d41-2f0a6a1b7c55"`
+	Destination string   `json:"destination,omitempty" example:"orders"` // of a redrive; absent: each message went to the queue that it came from
+	Rate        int      `json:"rate,omitempty" example:"100"`           // of a redrive: messages per second
+}
+
+// AuditPage is one page of the audit log, newest first.
+type AuditPage struct {
+	Entries []AuditEntry `json:"entries" validate:"required"`
+	Cursor  string       `json:"cursor,omitempty"` // of the next page; absent on the last
+}
+
 // Redrives are the newest redrives of a queue.
 type Redrives struct {
 	Redrives []Redrive `json:"redrives" validate:"required"`

@@ -41,6 +41,7 @@ func run(ctx context.Context, serverURL string, stdin io.Reader, args ...string)
 		User    UserCmd    `cmd:""`
 		Send    SendCmd    `cmd:""`
 		Receive ReceiveCmd `cmd:""`
+		Audit   AuditCmd   `cmd:""`
 		Bench   BenchCmd   `cmd:""`
 		Doctor  doctorCmd  `cmd:""`
 		Fsck    fsckCmd    `cmd:""`

@@ -25,6 +25,7 @@ type cli struct {
 	Send    SendCmd          `cmd:"" help:"Send messages to a queue."`
 	Receive ReceiveCmd       `cmd:"" help:"Receive messages from a queue."`
 	User    UserCmd          `cmd:"" help:"Manage those who sign in to the console."`
+	Audit   AuditCmd         `cmd:"" help:"Print the audit log, the newest entries first."`
 	Doctor  doctorCmd        `cmd:"" help:"Tell how fit the database is, and what to do about it. Exits with 1 where something is wrong."`
 	Fsck    fsckCmd          `cmd:"" help:"Check that what the database holds agrees with itself, while the service runs. Exits with 1 where it does not."`
 	Bench   BenchCmd         `cmd:"" help:"Measure a server."`

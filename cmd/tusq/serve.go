@@ -43,17 +43,18 @@ type serveCmd struct {
 	tlsFlags
 	limitFlags
 	authFlags
-	Listen     string         `help:"Address to listen on." env:"TUSQ_LISTEN" default:"127.0.0.1:9324" placeholder:"HOST:PORT"`
-	Account    string         `help:"Account whose queues are served: 12 digits." env:"TUSQ_ACCOUNT" default:"000000000000" placeholder:"ID"`
-	Region     string         `help:"Region in the queues' ARNs." env:"TUSQ_REGION" default:"us-east-1" placeholder:"NAME"`
-	PublicURL  string         `help:"URL under which clients reach the service, for queue URLs; with https the console takes it that browsers come by HTTPS. Absent: the request's own host." env:"TUSQ_PUBLIC_URL" placeholder:"URL"`
-	StrictAWS  bool           `name:"strict-aws" help:"Keep Amazon's waits for SQS clients: 60 seconds before a deleted queue's name is used again, and between two purges; and its limit of 120,000 messages in flight." env:"TUSQ_STRICT_AWS" default:"true" negatable:""`
-	Proxies    []netip.Prefix `name:"trusted-proxies" help:"Networks of proxies whose X-Forwarded-For is believed, for the client's address, and X-Forwarded-Proto and X-Forwarded-Host, for queue URLs and the console." env:"TUSQ_TRUSTED_PROXIES" placeholder:"CIDR,..."`
-	DrainDelay time.Duration  `help:"How long SIGTERM leaves a load balancer to notice that readiness fails." env:"TUSQ_DRAIN_DELAY" default:"1s"`
-	LogLevel   slog.Level     `help:"Least severe level to log: debug, info, warn or error." env:"TUSQ_LOG_LEVEL" default:"info" placeholder:"LEVEL"`
-	LogFormat  string         `help:"text or json." env:"TUSQ_LOG_FORMAT" enum:"text,json" default:"text"`
-	Profiles   string         `name:"profile-listen" help:"Loopback address on which to serve Go's profiles of this process (/debug/pprof/). Absent: none." env:"TUSQ_PROFILE_LISTEN" placeholder:"HOST:PORT"`
-	NoCoalesce bool           `help:"Give each call a transaction of its own, to measure what merging them gains." env:"TUSQ_NO_COALESCE"`
+	Listen         string         `help:"Address to listen on." env:"TUSQ_LISTEN" default:"127.0.0.1:9324" placeholder:"HOST:PORT"`
+	Account        string         `help:"Account whose queues are served: 12 digits." env:"TUSQ_ACCOUNT" default:"000000000000" placeholder:"ID"`
+	Region         string         `help:"Region in the queues' ARNs." env:"TUSQ_REGION" default:"us-east-1" placeholder:"NAME"`
+	PublicURL      string         `help:"URL under which clients reach the service, for queue URLs; with https the console takes it that browsers come by HTTPS. Absent: the request's own host." env:"TUSQ_PUBLIC_URL" placeholder:"URL"`
+	StrictAWS      bool           `name:"strict-aws" help:"Keep Amazon's waits for SQS clients: 60 seconds before a deleted queue's name is used again, and between two purges; and its limit of 120,000 messages in flight." env:"TUSQ_STRICT_AWS" default:"true" negatable:""`
+	Proxies        []netip.Prefix `name:"trusted-proxies" help:"Networks of proxies whose X-Forwarded-For is believed, for the client's address, and X-Forwarded-Proto and X-Forwarded-Host, for queue URLs and the console." env:"TUSQ_TRUSTED_PROXIES" placeholder:"CIDR,..."`
+	DrainDelay     time.Duration  `help:"How long SIGTERM leaves a load balancer to notice that readiness fails." env:"TUSQ_DRAIN_DELAY" default:"1s"`
+	LogLevel       slog.Level     `help:"Least severe level to log: debug, info, warn or error." env:"TUSQ_LOG_LEVEL" default:"info" placeholder:"LEVEL"`
+	LogFormat      string         `help:"text or json." env:"TUSQ_LOG_FORMAT" enum:"text,json" default:"text"`
+	Profiles       string         `name:"profile-listen" help:"Loopback address on which to serve Go's profiles of this process (/debug/pprof/). Absent: none." env:"TUSQ_PROFILE_LISTEN" placeholder:"HOST:PORT"`
+	AuditRetention time.Duration  `help:"How long the audit log is kept: an hour at least." env:"TUSQ_AUDIT_RETENTION" default:"2160h" placeholder:"DURATION"`
+	NoCoalesce     bool           `help:"Give each call a transaction of its own, to measure what merging them gains." env:"TUSQ_NO_COALESCE"`
 }
 
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)
@@ -65,6 +66,9 @@ func (c *serveCmd) Validate() error {
 	}
 	if err := errors.Join(c.tlsFlags.validate(), c.limitFlags.validate()); err != nil {
 		return err
+	}
+	if c.AuditRetention < time.Hour {
+		return errors.New("--audit-retention must be an hour at least")
 	}
 	if c.Profiles != "" {
 		if _, err := profileServer(c.Profiles); err != nil {
@@ -176,6 +180,7 @@ func (c *serveCmd) shutDown(ctx context.Context, server *http.Server, svc *servi
 func (c *serveCmd) httpServer(door *door, svc *service.Service, log *slog.Logger) *http.Server {
 	metrics := telemetry.New()
 	metrics.ShowWaiting(svc.Waiting)
+	metrics.ShowAuditDropped(svc.AuditDropped)
 	door.show(metrics)
 	metrics.ShowDatabase(func() (telemetry.Database, bool) { return shownHealth(svc) })
 	metrics.ShowConflicts(

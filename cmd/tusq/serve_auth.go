@@ -143,7 +143,8 @@ func (c *serveCmd) serviceOptions(keys service.MasterKeys, log *slog.Logger) (se
 	}
 	return service.Options{
 		Logger: log, NoCoalesce: c.NoCoalesce, MaxLongPolls: c.MaxLongPolls, Permits: sqs.Permits,
-		Account: c.Account, MasterKeys: keys, Rates: service.Rates{PerKey: c.RatePerKey, PerAccount: c.RatePerAccount},
+		AuditRetention: c.AuditRetention,
+		Account:        c.Account, MasterKeys: keys, Rates: service.Rates{PerKey: c.RatePerKey, PerAccount: c.RatePerAccount},
 	}, err
 }
 

@@ -88,6 +88,14 @@ func (m *Metrics) ShowWaiting(waiting func() int64) {
 	}, func() float64 { return float64(waiting()) }))
 }
 
+// ShowAuditDropped adds the number of refusals that the audit log has not, which the service knows.
+func (m *Metrics) ShowAuditDropped(dropped func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "tusq_audit_dropped_total",
+		Help: "Refusals that were left out of the audit log: too many different ones at a time, or no database.",
+	}, func() float64 { return float64(dropped()) }))
+}
+
 // Handler serves the metrics in the formats that Prometheus reads.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})

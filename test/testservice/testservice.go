@@ -45,6 +45,9 @@ func OnBoth(t testing.TB, databaseURL, directURL string, opts service.Options) *
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
+	if opts.Account == "" {
+		opts.Account = Account
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	store, err := repository.Open(ctx, repository.Options{
 		URL: databaseURL, DirectURL: directURL, Replica: fmt.Sprint(t.Name(), replicas.Add(1)), HotConnections: 16, Logger: opts.Logger,
