@@ -127,8 +127,8 @@ func TestLook(t *testing.T) {
 }
 
 func TestPayloadsRoundTrip(t *testing.T) {
-	var events []service.Event
-	for i := range 1000 {
+	events := []service.Event{{Identity: true}}
+	for i := 1; i < 1000; i++ {
 		events = append(events, service.Event{QueueID: int64(i) << 50, Changed: i%2 == 0, Visible: i, After: time.Duration(i) * time.Millisecond})
 	}
 	var got []service.Event

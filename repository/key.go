@@ -290,13 +290,12 @@ WHERE key_id = $1 AND number = $2 AND sealed_by = $3`, s.KeyID, s.Number, s.WasS
 	return nil
 }
 
-// NoteKeyUses stores when keys were last used, where that is later than what is stored.
-func (r *Repository) NoteKeyUses(ctx context.Context, ids []string, at []time.Time) error {
+// NoteKeyUses stores that keys were used in this minute.
+func (r *Repository) NoteKeyUses(ctx context.Context, ids []string) error {
 	_, err := r.cold.Exec(ctx, `
-UPDATE keys k
-SET last_used_at = u.at
-FROM unnest($1::text[], $2::timestamptz[]) AS u (id, at)
-WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at < u.at)`, ids, at)
+UPDATE keys
+SET last_used_at = date_trunc('minute', tusq_now())
+WHERE id = ANY ($1) AND (last_used_at IS NULL OR last_used_at < date_trunc('minute', tusq_now()))`, ids)
 	if err != nil {
 		return r.classify("note the uses of keys", err)
 	}

@@ -118,7 +118,11 @@ func decodePayload(payload string) (sender string, events []service.Event) {
 		if err1 != nil || err2 != nil || err3 != nil {
 			continue
 		}
-		events = append(events, service.Event{Identity: id == 0, QueueID: id, Changed: parts[1] == "1",
+		if id == 0 {
+			events = append(events, service.Event{Identity: true, Since: eventSince(parts)})
+			continue
+		}
+		events = append(events, service.Event{QueueID: id, Changed: parts[1] == "1",
 			Visible: visible, After: time.Duration(after) * time.Millisecond, Since: eventSince(parts)})
 	}
 	return fields[0], events

@@ -185,7 +185,7 @@ func TestRotateKey(t *testing.T) {
 // another key, and of a key whose secret is rotated, waits on.
 func TestWaitEndsWithKey(t *testing.T) {
 	w := setupKeys(t, service.Options{})
-	if _, _, err := w.Service.CreateQueue(w.ctx, admin, service.CreateQueue{Name: "orders"}); err != nil {
+	if _, _, err := w.CreateQueue(w.ctx, admin, service.CreateQueue{Name: "orders"}); err != nil {
 		t.Fatal(err)
 	}
 	type ended struct {

@@ -123,41 +123,35 @@ func (s *Service) CreateFirstKey(ctx context.Context, credentials Credentials) (
 	return credentials, true, nil
 }
 
-// keyUses are uses of keys that are not stored yet.
+// keyUses are keys whose use is not stored yet.
 type keyUses struct {
-	mu sync.Mutex
-	at map[string]time.Time
+	mu  sync.Mutex
+	ids map[string]bool
 }
 
 // noteUse notes that a key is used, once a minute.
 func (k *keyring) noteUse(key *heldKey) {
-	now := k.now.Load().clock()
-	minute := now.Unix() / 60
+	minute := 1 + int64(time.Since(k.made)/time.Minute)
 	if last := key.state.minute.Load(); last == minute || !key.state.minute.CompareAndSwap(last, minute) {
 		return
 	}
 	k.uses.mu.Lock()
 	defer k.uses.mu.Unlock()
-	if k.uses.at == nil {
-		k.uses.at = map[string]time.Time{}
+	if k.uses.ids == nil {
+		k.uses.ids = map[string]bool{}
 	}
-	k.uses.at[key.ID] = now.Truncate(time.Minute)
+	k.uses.ids[key.ID] = true
 }
 
-// storeUses stores the uses that were noted. Those that cannot be stored are forgotten: the
-// next minute has others.
+// storeUses stores that keys were used a moment ago. What cannot be stored is forgotten: the
+// next minute has other uses.
 func (k *keyring) storeUses(ctx context.Context) error {
 	k.uses.mu.Lock()
-	uses := k.uses.at
-	k.uses.at = nil
+	ids := slices.Sorted(maps.Keys(k.uses.ids))
+	k.uses.ids = nil
 	k.uses.mu.Unlock()
-	if len(uses) == 0 {
+	if len(ids) == 0 {
 		return nil
 	}
-	ids := slices.Sorted(maps.Keys(uses))
-	at := make([]time.Time, len(ids))
-	for i, id := range ids {
-		at[i] = uses[id]
-	}
-	return k.store.NoteKeyUses(ctx, ids, at)
+	return k.store.NoteKeyUses(ctx, ids)
 }

@@ -29,6 +29,7 @@ type keyring struct {
 	uses   keyUses
 	wake   chan struct{} // has runKeys look for changes at once
 	loads  atomic.Int64  // counts loads
+	made   time.Time     // when this was
 
 	now atomic.Pointer[heldKeys]
 	mu  sync.Mutex // of replacing now
@@ -62,7 +63,7 @@ type heldSecret struct {
 // keyState is what a key's requests change.
 type keyState struct {
 	limiter *rate.Limiter // nil: no limit
-	minute  atomic.Int64  // of its last use that was noted
+	minute  atomic.Int64  // of its last use that was noted, from the keyring's beginning
 }
 
 // credential is a way to be recognised as a key, which ends.
@@ -82,7 +83,7 @@ func newCredential(key AccessKey) *credential {
 func (c *credential) end() { c.once.Do(func() { close(c.over) }) }
 
 func newKeyring(store KeyStore, opts Options) *keyring {
-	k := &keyring{store: store, master: opts.MasterKeys, rates: opts.Rates, log: opts.Logger, wake: make(chan struct{}, 1)}
+	k := &keyring{store: store, master: opts.MasterKeys, rates: opts.Rates, log: opts.Logger, wake: make(chan struct{}, 1), made: time.Now()}
 	k.now.Store(&heldKeys{})
 	return k
 }

@@ -122,8 +122,8 @@ type KeyStore interface {
 	RevokeKey(ctx context.Context, id string) error
 	// ResealSecrets stores secrets that are sealed anew, unless they were changed since.
 	ResealSecrets(ctx context.Context, secrets []Resealed) error
-	// NoteKeyUses stores when keys were last used, where that is later than what is stored.
-	NoteKeyUses(ctx context.Context, ids []string, at []time.Time) error
+	// NoteKeyUses stores that keys were used in this minute.
+	NoteKeyUses(ctx context.Context, ids []string) error
 }
 
 // NewKey is a key to store, with its first secret.
