@@ -5,7 +5,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=docker
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-X tusq/internal/version.release=${VERSION}" -o /tusq ./cmd/tusq
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-X tusq/internal/version.release=${VERSION}" -o /tusq ./cmd/tusq
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

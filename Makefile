@@ -6,13 +6,13 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients fault fault-bugs bench bench-peers lint generate clean setup setup-test
+.PHONY: help build run test test-clients fault fault-bugs bench bench-peers lint security generate clean setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-build: ## build bin/tusq
-	CGO_ENABLED=0 go build -trimpath -ldflags "-X tusq/internal/version.release=$(VERSION)" -o bin/tusq ./cmd/tusq
+build: ## build bin/tusq: the same bytes wherever it is built, by the same Go
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-X tusq/internal/version.release=$(VERSION)" -o bin/tusq ./cmd/tusq
 
 run: setup build ## install what is missing, build, and serve on http://127.0.0.1:9324
 	bin/tusq serve
@@ -54,6 +54,9 @@ lint: ## check the code's form, and that generated files are up to date
 	cd bench && $(LINT) run
 	cd test/fault && $(LINT) run
 	go run ./openapi/generate --check
+
+security: build ## look for holes in the code and its modules, build twice and compare, and write bin/tusq.cdx.json
+	@LINT="$(LINT)" VERSION="$(VERSION)" sh test/security.sh
 
 generate: setup ## write openapi/openapi.json and migrations/schema.sql
 	go generate ./openapi ./migrations

@@ -114,9 +114,10 @@ LIMIT $3`, params...)
 
 // Keys of the advisory locks that let one replica at a time do a job.
 const (
-	lockExpire  = 0x74757371_0001
-	lockCollect = 0x74757371_0002
-	lockForget  = 0x74757371_0003
+	lockExpire   = 0x74757371_0001
+	lockCollect  = 0x74757371_0002
+	lockForget   = 0x74757371_0003
+	lockSessions = 0x74757371_0005 // 4 is lockFix
 )
 
 // exclusively runs a job where the query due, which is all that an idle server is asked, finds

@@ -55,7 +55,7 @@ func (w way) open(ctx context.Context, size int, settings map[string]string) (*p
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = int32(size)
+	config.MaxConns = int32(size) // #nosec G115 -- constants of this program make it
 	config.MaxConnIdleTime = time.Minute
 	config.PingTimeout = time.Second
 	config.AfterConnect = registerArrays

@@ -56,6 +56,12 @@ func (c Caller) KeyID() string {
 // keyActor begins the names of keys as callers.
 const keyActor = "key "
 
+// May tells whether the caller's rights permit an action with a queue of its own account. It is
+// for those who show only what can be done: each call asks for itself.
+func (c Caller) May(action Action, queue string) bool {
+	return c.actor != nil && c.Account == c.Home() && c.actor.rights.permit(action, queue)
+}
+
 // Home is the caller's own account; "" of nobody.
 func (c Caller) Home() string {
 	if c.actor == nil {

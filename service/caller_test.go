@@ -75,6 +75,9 @@ func TestAuthorize(t *testing.T) {
 		{limited, ActionSendMessages, "", CodeForbidden},
 	} {
 		err := s.authorize(context.Background(), test.caller, test.action, test.queue)
+		if may := test.caller.May(test.action, test.queue); may != (err == nil) {
+			t.Errorf("%v may %v %q: %v, and the call says %v", test.caller, test.action, test.queue, may, err)
+		}
 		if code := codeOf(err); code != test.code {
 			t.Errorf("%v %v %q: %v, want %q", test.caller, test.action, test.queue, err, test.code)
 		}

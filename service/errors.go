@@ -53,6 +53,8 @@ const (
 	CodeKeyNotFound          Code = "key_not_found"          // no such key, or it was revoked
 	CodeTooManyKeys          Code = "too_many_keys"          // revoke some before more are made
 	CodeMasterKeyMissing     Code = "master_key_missing"     // keys need one to seal their secrets
+	CodeUserNotFound         Code = "user_not_found"         // no such user
+	CodeUserExists           Code = "user_exists"            // a user of this name exists
 )
 
 // Codes lists every code.
@@ -66,6 +68,7 @@ var Codes = []Code{
 	CodeAttemptVoid, CodeMessageNotFound, CodeQueueDeletedRecently, CodePurgeInProgress, CodeTooManyInFlight, CodeKeyInUse,
 	CodeKeyReused, CodeNotDeadLetterQueue, CodeRedriveNotFound, CodeRedriveRunning, CodeRedriveEnded,
 	CodeStandbyRequired, CodeStandbyMissing, CodeKeyNotFound, CodeTooManyKeys, CodeMasterKeyMissing,
+	CodeUserNotFound, CodeUserExists,
 }
 
 // Error is an error that may be told to the caller: its message is safe to show.

@@ -28,6 +28,18 @@ func (s *Service) LookAtHealth(ctx context.Context, warned map[Unfit]bool) error
 	return s.lookAtHealth(ctx, warned)
 }
 
+// FillHashing takes all places in which passwords are hashed, and returns how to give them back.
+func (s *Service) FillHashing() (free func()) {
+	for range cap(s.passwords.slots) {
+		s.passwords.slots <- struct{}{}
+	}
+	return func() {
+		for range cap(s.passwords.slots) {
+			<-s.passwords.slots
+		}
+	}
+}
+
 // Ended tells whether a caller's rights hold no longer.
 func Ended(caller Caller) bool {
 	select {

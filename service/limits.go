@@ -23,6 +23,9 @@ const (
 	MaxAccountKeys    = 1000                // the same of one account
 	MaxKeyName        = 80                  // characters of a key's name
 	MaxKeySources     = 20                  // networks of a key
+	MaxUserName       = 64                  // characters of a user's name
+	MinPassword       = 12                  // characters of a user's password
+	MaxPassword       = 1024                // bytes of a user's password
 	MaxTags           = 50                  // tags of a queue
 	MaxTagKey         = 128                 // characters of a tag's key
 	MaxTagValue       = 256                 // characters of a tag's value

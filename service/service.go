@@ -34,7 +34,8 @@ const (
 	listenRetry    = 500 * time.Millisecond // before listening again after a lost connection
 	maintainEvery  = 5 * time.Second
 	redriveEvery   = 200 * time.Millisecond // between two steps
-	redriveIdle    = 2 * time.Second        // until redrives are looked for again where there were none
+	sweepSessions  = time.Minute
+	redriveIdle    = 2 * time.Second // until redrives are looked for again where there were none
 )
 
 // Options of a Service.
@@ -82,6 +83,10 @@ type Service struct {
 	floors   floors
 	outage   outage
 
+	sessions  *sessionCache
+	attempts  *attempts // to sign in
+	passwords *passwords
+
 	revocations *revocations
 	health      atomic.Pointer[Health] // nil: it has not been looked at
 
@@ -125,6 +130,8 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		parking:  newParking(),
 
 		revocations: newRevocations(),
+		attempts:    newAttempts(),
+		passwords:   newPasswords(),
 
 		floors:    floors{queues: map[int64]*queueFloor{}},
 		notifier:  newNotifier(),
@@ -134,6 +141,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		draining:  make(chan struct{}),
 		maxPolls:  int64(cmp.Or(opts.MaxLongPolls, DefaultMaxLongPolls)),
 	}
+	s.sessions = newSessionCache(store, s.outlast)
 	s.queues = newQueueCache(store, s.outlast, opts.Permits)
 	s.flushers = s.newFlushers(opts.NoCoalesce)
 	if err := s.startKeys(ctx); err != nil {
@@ -181,6 +189,7 @@ func (s *Service) Run(ctx context.Context) error {
 			{Name: "delete_expired", Every: faultpoint.Every(maintainEvery), Do: s.store.DeleteExpired},
 			{Name: "collect_deleted_queues", Every: faultpoint.Every(maintainEvery), Do: s.store.CollectDeletedQueues},
 			{Name: "forget_keys", Every: faultpoint.Every(maintainEvery), Do: s.store.ForgetKeys},
+			{Name: "forget_sessions", Every: sweepSessions, Do: s.store.ForgetSessions},
 		})
 	})
 	return group.Wait()
@@ -237,12 +246,14 @@ func (s *Service) resync(ctx context.Context) {
 	s.queues.forgetAll()
 	s.floors.forgetAll()
 	s.hub.WakeAll()
+	s.sessions.forgetAll()
 	s.keys.lookSoon()
 	s.listenOnce.Do(func() { close(s.listening) })
 }
 
 func (s *Service) receiveEvent(e Event) {
 	if e.Identity {
+		s.sessions.forgetAll()
 		s.keys.lookSoon()
 		return
 	}

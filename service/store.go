@@ -15,6 +15,8 @@ type Store interface {
 	MessageStore
 	RedriveStore
 	KeyStore
+	UserStore
+	SessionStore
 	Maintenance
 	Signals
 
@@ -159,6 +161,31 @@ type KeyFilter struct {
 	Limit   int
 }
 
+// UserStore keeps users. What changes a user, or deletes one, ends the user's sessions.
+type UserStore interface {
+	// CreateUser stores a user, or fails with CodeUserExists.
+	CreateUser(ctx context.Context, user StoredUser) (User, error)
+	// GetUser fails with CodeUserNotFound, and so do those that change one.
+	GetUser(ctx context.Context, account, name string) (StoredUser, error)
+	// ListUsers returns users in the order of their names, from after one on.
+	ListUsers(ctx context.Context, account, after string, limit int) ([]User, error)
+	// UpdateUser reads a user, lets change alter it, and stores it, in one transaction.
+	UpdateUser(ctx context.Context, account, name string, change func(*StoredUser) error) (User, error)
+	// DeleteUser deletes a user that may be deleted.
+	DeleteUser(ctx context.Context, account, name string, may func(User) error) error
+}
+
+// SessionStore keeps sessions, by the SHA-256 of their tokens.
+type SessionStore interface {
+	// CreateSession stores a session, or fails with CodeUnauthenticated where the key has been
+	// revoked or the user deleted or given another password.
+	CreateSession(ctx context.Context, session NewSession) error
+	// GetSession returns a session with the rights that its user has now, or fails with
+	// CodeUnauthenticated where it has ended: by its age, unused, or with its user. touch: it is used now.
+	GetSession(ctx context.Context, tokenHash []byte, touch bool) (Session, error)
+	DeleteSession(ctx context.Context, tokenHash []byte) error
+}
+
 // MessageStore keeps messages.
 type MessageStore interface {
 	// Flush carries out all work in one transaction and fills in the answers. It calls
@@ -201,6 +228,8 @@ type Maintenance interface {
 	// ForgetKeys deletes deduplication ids, calls' keys and attempts that are older than
 	// DeduplicationInterval, and redrives that ended more than a day ago.
 	ForgetKeys(ctx context.Context) (int64, error)
+	// ForgetSessions deletes sessions that have ended.
+	ForgetSessions(ctx context.Context) (int64, error)
 }
 
 // QueueCheck is a queue whose receivers wait.

@@ -44,7 +44,7 @@ func (c *console) confirmForm(asked destruction) handler {
 			return err
 		}
 		page := confirmView{destruction: asked, Queue: name, Counts: &counts}
-		return c.render(w, view{Template: "confirm", Title: asked.Heading + " " + name, Page: page})
+		return c.render(w, r, view{Template: "confirm", Title: asked.Heading + " " + name, Page: page})
 	}
 }
 
@@ -75,7 +75,7 @@ func (c *console) confirmed(w http.ResponseWriter, r *http.Request, asked destru
 		var next string
 		if next, err = carry(); err == nil {
 			c.log.InfoContext(r.Context(), "confirmed on the console", "request_id", telemetry.RequestID(r.Context()),
-				"action", asked.Path, "queue", name, "caller", auth.Caller(r.Context()).Account)
+				"action", asked.Path, "queue", name, "account", auth.Caller(r.Context()).Account, "caller", auth.Caller(r.Context()).Name())
 			http.Redirect(w, r, next, http.StatusSeeOther)
 			return nil
 		}

@@ -58,7 +58,7 @@ func TestPurgeAndDeleteAreLogged(t *testing.T) {
 			t.Errorf("logged without confirmation: %s", log.String())
 		}
 		f.post("/console/queues/orders/"+action, "confirm", "orders")
-		if want := "action=" + action + " queue=orders caller=" + testservice.Account; !strings.Contains(log.String(), want) {
+		if want := "action=" + action + " queue=orders account=" + testservice.Account + " caller=owner"; !strings.Contains(log.String(), want) {
 			t.Errorf("logged %q, want %s", log.String(), want)
 		}
 		log.Reset()

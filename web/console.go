@@ -19,15 +19,17 @@ import (
 // Options configure the console.
 type Options struct {
 	Logger *slog.Logger // of what people purge, delete and redrive; nil: slog.Default()
+	SignIn *SignIn      // nil: callers are found by others, or authentication is off
 }
 
-// New makes the handler of /console and all paths below it. It expects the
-// caller of each request in its context, as tusq/api/auth puts it there.
+// New makes the handler of /console and all paths below it. Without SignIn it expects
+// the caller of each request in its context, as tusq/api/auth puts it there; with it,
+// people sign in here.
 func New(svc *service.Service, options Options) http.Handler {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	c := &console{svc: svc, log: options.Logger, mux: http.NewServeMux()}
+	c := &console{svc: svc, log: options.Logger, signIn: options.SignIn, mux: http.NewServeMux()}
 	c.routes()
 	return c
 }
@@ -35,6 +37,7 @@ func New(svc *service.Service, options Options) http.Handler {
 type console struct {
 	svc    *service.Service
 	log    *slog.Logger
+	signIn *SignIn // nil: nobody signs in here
 	mux    *http.ServeMux
 	origin http.CrossOriginProtection
 }
@@ -46,6 +49,12 @@ func (c *console) routes() {
 	c.mux.Handle("GET /console", http.RedirectHandler(listPath, http.StatusSeeOther))
 	c.mux.Handle("GET /console/{$}", http.RedirectHandler(listPath, http.StatusSeeOther))
 	c.mux.HandleFunc("GET /console/static/{file}", serveAsset)
+
+	if c.signIn != nil {
+		c.handle("GET "+signInPath, "signIn", c.signInForm)
+		c.handle("POST "+signInPath, "signIn", c.beginSession)
+		c.handle("POST "+signOutPath, "signOut", c.signOut)
+	}
 
 	c.handle("GET /console/queues", "listQueues", c.listQueues)
 	c.handle("POST /console/queues", "createQueue", c.createQueue)
@@ -90,6 +99,11 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := c.origin.Check(r); err != nil {
 		c.errorPage(w, r, http.StatusForbidden, "This request came from another site and was refused: nothing was changed.")
 		return
+	}
+	if c.signIn != nil && !isOpen(r.URL.Path) {
+		if r = c.recognise(w, r); r == nil {
+			return
+		}
 	}
 	if _, pattern := c.mux.Handler(r); pattern == "" {
 		c.noRoute(w, r)

@@ -47,6 +47,8 @@ var statuses = map[service.Code]int{
 	service.CodeRedriveNotFound:      http.StatusNotFound,
 	service.CodeRedriveRunning:       http.StatusConflict,
 	service.CodeRedriveEnded:         http.StatusConflict,
+	service.CodeUserNotFound:         http.StatusNotFound,
+	service.CodeUserExists:           http.StatusConflict,
 	service.CodeStandbyRequired:      http.StatusConflict,
 	service.CodeStandbyMissing:       http.StatusServiceUnavailable,
 	service.CodeKeyNotFound:          http.StatusNotFound,
@@ -94,6 +96,10 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(statusClientGone)
 		return
 	}
+	if service.ErrorCode(err) == service.CodeUnauthenticated && c.signIn != nil {
+		c.askToSignIn(w, r)
+		return
+	}
 	if service.ErrorCode(err) == service.CodeQueueNotFound && r.Header.Get("HX-Request") == "true" {
 		w.Header().Set("HX-Refresh", "true") // the page that polls is out of date as a whole
 	}
@@ -125,7 +131,7 @@ func (c *console) refill(w http.ResponseWriter, r *http.Request, err error, form
 		return nil
 	}
 	form.Status = note(w, r, err)
-	return c.render(w, form)
+	return c.render(w, r, form)
 }
 
 // errorPage shows an error alone. An answer of 503 to a GET loads itself again.
@@ -138,7 +144,7 @@ func (c *console) errorPage(w http.ResponseWriter, r *http.Request, status int, 
 	if status == http.StatusServiceUnavailable && r.Method == http.MethodGet {
 		shown.Refresh = retrySeconds
 	}
-	if err := c.render(w, shown); err != nil {
+	if err := c.render(w, r, shown); err != nil {
 		telemetry.SetError(r.Context(), err)
 		http.Error(w, headings[http.StatusInternalServerError], http.StatusInternalServerError)
 	}

@@ -69,7 +69,7 @@ func (c *console) peekMessage(w http.ResponseWriter, r *http.Request) error {
 			"The message is not here any more: it was deleted, has expired, or has moved on since the page was loaded.")
 	}
 	message := newMessageRows(name, page.Messages[at:at+1], peek)[0]
-	return c.render(w, view{Template: "message", Title: "Message " + id, Page: messageView{Queue: name, Message: message}})
+	return c.render(w, r, view{Template: "message", Title: "Message " + id, Page: messageView{Queue: name, Message: message}})
 }
 
 func newMessageRows(queue string, messages []service.Message, peek service.PeekMessages) []messageRow {

@@ -18,6 +18,20 @@ type queueView struct {
 	Next     string // address of the next page; empty on the last
 	Send     sendView
 	Redrive  redriveView
+	May      mayView
+}
+
+// mayView is what the caller may do with the queue, where not everybody may.
+type mayView struct{ Peek, Send, Purge, Delete, Redrive bool }
+
+func newMay(caller service.Caller, queue string) mayView {
+	return mayView{
+		Peek:    caller.May(service.ActionPeekMessages, queue),
+		Send:    caller.May(service.ActionSendMessages, queue),
+		Purge:   caller.May(service.ActionPurgeQueue, queue),
+		Delete:  caller.May(service.ActionDeleteQueue, queue),
+		Redrive: caller.May(service.ActionRedriveQueue, queue),
+	}
 }
 
 // countsView is the part of the page that is polled.
@@ -44,13 +58,18 @@ func (c *console) getQueue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	peek := readPeek(r)
-	messages, err := c.svc.PeekMessages(ctx, caller, name, peek)
-	if err != nil {
-		return err
+	may := newMay(caller, name)
+	var messages service.MessagePage
+	if may.Peek {
+		if messages, err = c.svc.PeekMessages(ctx, caller, name, peek); err != nil {
+			return err
+		}
 	}
-	redrive, err := c.readRedrive(ctx, name)
-	if err != nil {
-		return err
+	var redrive redriveView
+	if may.Redrive {
+		if redrive, err = c.readRedrive(ctx, name); err != nil {
+			return err
+		}
 	}
 	page := queueView{
 		Queue:    queue,
@@ -61,11 +80,12 @@ func (c *console) getQueue(w http.ResponseWriter, r *http.Request) error {
 		Paged:    peek.Cursor != "",
 		Send:     sendView{Queue: name},
 		Redrive:  redrive,
+		May:      may,
 	}
 	if messages.Cursor != "" {
 		page.Next = withQuery(queueURL(name), "state", string(peek.State), "cursor", messages.Cursor)
 	}
-	return c.render(w, view{Template: "queue", Title: name, Notice: notice(r), Page: page})
+	return c.render(w, r, view{Template: "queue", Title: name, Notice: notice(r), Page: page})
 }
 
 // liveQueue answers the queue page's poll: the counts, or nothing (204) where they are as the page has them.

@@ -53,7 +53,7 @@ func (c *console) listQueues(w http.ResponseWriter, r *http.Request) error {
 		page.Next = withQuery(listPath, "prefix", prefix, "cursor", next)
 	}
 	shown.Page = page
-	return c.render(w, shown)
+	return c.render(w, r, shown)
 }
 
 // liveQueues answers the list's poll: its rows, or nothing (204) where they are as the page has them.

@@ -19,7 +19,7 @@ var shared = []string{
 	"templates/rows.html", "templates/counts.html", "templates/attributes.html", "templates/redrive_part.html",
 }
 
-var pages = parsePages("queues", "create", "queue", "message", "send", "redrive", "confirm", "error")
+var pages = parsePages("queues", "create", "queue", "message", "send", "redrive", "confirm", "error", "signin")
 
 // view is one page to be rendered, in the layout.
 type view struct {
@@ -29,6 +29,7 @@ type view struct {
 	Refresh  string // seconds after which the page loads itself again; empty: never
 	Notice   string // what a form that led here has done
 	Page     any
+	Who      *whoView // who is signed in; nil: nobody, or authentication is off. Set by render
 }
 
 func parsePages(names ...string) map[string]*template.Template {
@@ -47,7 +48,10 @@ func parsePages(names ...string) map[string]*template.Template {
 }
 
 // render writes a page. It writes nothing when it returns an error.
-func (c *console) render(w http.ResponseWriter, page view) error {
+func (c *console) render(w http.ResponseWriter, r *http.Request, page view) error {
+	if c.signIn != nil {
+		page.Who = who(r)
+	}
 	return write(w, page.Status, pages[page.Template], "layout", page)
 }
 

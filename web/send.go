@@ -29,7 +29,7 @@ func (c *console) sendForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.render(w, view{Template: "send", Title: "Send to " + queue.Name, Page: sendView{Queue: queue.Name}})
+	return c.render(w, r, view{Template: "send", Title: "Send to " + queue.Name, Page: sendView{Queue: queue.Name}})
 }
 
 func (c *console) sendMessage(w http.ResponseWriter, r *http.Request) error {

@@ -30,6 +30,9 @@ func Caller(ctx context.Context) service.Caller {
 	return service.Caller{}
 }
 
+// Identify returns r as made for caller, for those who find callers by means of their own.
+func Identify(r *http.Request, caller service.Caller) *http.Request { return identify(r, caller) }
+
 // identify returns r as made for caller: itself, where its context has a place for
 // one, or else a copy.
 func identify(r *http.Request, caller service.Caller) *http.Request {

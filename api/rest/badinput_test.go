@@ -244,6 +244,26 @@ var badInputs = []badInput{
 	{"GET", "/v1/queues//messages", "", "", badRequest, service.CodeInvalidQueueName, "name"},
 	{"GET", "/v2/queues", "", "", notFound, service.CodeRouteNotFound, ""},
 	{"GET", "/v1/queues/{q}/messages/{r}/body", "", "", notFound, service.CodeRouteNotFound, ""},
+
+	// Keys.
+	{"POST", "/v1/keys", typeJSON, `{}`, badRequest, service.CodeMissingParameter, "name"},
+	{"POST", "/v1/keys", typeJSON, `{"name":"k","actions":["send_messages"],"queues":["*"],"secret":"mine"}`, badRequest, service.CodeInvalidRequest, "secret"},
+	{"POST", "/v1/keys", typeJSON, `{"name":"a\u0000","actions":["send_messages"],"queues":["*"]}`, badRequest, service.CodeInvalidParameter, "name"},
+	{"POST", "/v1/keys", typeJSON, `{"name":"k","queues":["*"]}`, badRequest, service.CodeMissingParameter, "actions"},
+	{"POST", "/v1/keys", typeJSON, `{"name":"k","actions":["fly"],"queues":["*"]}`, badRequest, service.CodeInvalidParameter, "actions"},
+	{"POST", "/v1/keys", typeJSON, `{"name":"k","actions":["send_messages"]}`, badRequest, service.CodeMissingParameter, "queues"},
+	{"POST", "/v1/keys", typeJSON, `{"name":"k","actions":["send_messages"],"queues":["a*b"]}`, badRequest, service.CodeInvalidParameter, "queues"},
+	{"POST", "/v1/keys", typeJSON, `{"name":"k","actions":["send_messages"],"queues":["*"],"sources":["10.0.0.1"]}`, badRequest, service.CodeInvalidParameter, "sources"},
+	{"POST", "/v1/keys", typeJSON, `{"name":"k","actions":["send_messages"],"queues":["*"],"expires_in_seconds":0}`, badRequest, service.CodeInvalidParameter, "expires_in_seconds"},
+	{"POST", "/v1/keys", typeJSON, `{"name":"k","actions":["send_messages"],"queues":["*"],"account":"1"}`, http.StatusForbidden, service.CodeForbidden, ""},
+	{"POST", "/v1/keys", typeJSON, `{"name":"k","actions":["send_messages"],"queues":["*"]}`, conflict, service.CodeMasterKeyMissing, ""},
+	{"GET", "/v1/keys?limit=0", "", ``, badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/keys?cursor=x", "", ``, badRequest, service.CodeInvalidParameter, "cursor"},
+	{"GET", "/v1/keys?account=1", "", ``, http.StatusForbidden, service.CodeForbidden, ""},
+	{"GET", "/v1/keys/nope", "", ``, notFound, service.CodeKeyNotFound, ""},
+	{"DELETE", "/v1/keys/nope", "", ``, notFound, service.CodeKeyNotFound, ""},
+	{"POST", "/v1/keys/nope/rotate", typeJSON, `{"grace":1}`, badRequest, service.CodeInvalidRequest, "grace"},
+	{"POST", "/v1/keys/nope/rotate", typeJSON, `{}`, notFound, service.CodeKeyNotFound, ""},
 }
 
 // Every bad request is refused with the right problem, and changes nothing.

@@ -23,4 +23,6 @@
 //	@tag.description	Moving messages back from a dead-letter queue.
 //	@tag.name			keys
 //	@tag.description	Who may call, where authentication is on: by a key's token here, and by signatures in Amazon's dialect.
+//	@tag.name			users
+//	@tag.description	Those who sign in to the console by a name and a password.
 package rest

@@ -51,6 +51,8 @@ var statuses = map[service.Code]int{
 	service.CodeRedriveNotFound:      http.StatusNotFound,
 	service.CodeRedriveRunning:       http.StatusConflict,
 	service.CodeRedriveEnded:         http.StatusConflict,
+	service.CodeUserNotFound:         http.StatusNotFound,
+	service.CodeUserExists:           http.StatusConflict,
 	service.CodeStandbyRequired:      http.StatusConflict,
 	service.CodeStandbyMissing:       http.StatusServiceUnavailable,
 	service.CodeKeyNotFound:          http.StatusNotFound,

@@ -45,6 +45,11 @@ func Routes(r chi.Router, svc *service.Service) {
 	r.Get("/keys/{key}", action("getKey", a.getKey))
 	r.Delete("/keys/{key}", action("revokeKey", a.revokeKey))
 	r.Post("/keys/{key}/rotate", action("rotateKey", a.rotateKey))
+
+	r.Post("/users", action("createUser", a.createUser))
+	r.Get("/users", action("listUsers", a.listUsers, "limit", "cursor"))
+	r.Patch("/users/{user}", action("updateUser", a.updateUser))
+	r.Delete("/users/{user}", action("deleteUser", a.deleteUser))
 }
 
 // action makes a route's handler: it names the action and the queue for the log,

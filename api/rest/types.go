@@ -246,3 +246,33 @@ type KeyPage struct {
 	Keys   []Key  `json:"keys" validate:"required"`
 	Cursor string `json:"cursor,omitempty"` // of the next page; absent on the last
 }
+
+// User is somebody who signs in to the console by a name and a password.
+type User struct {
+	Name      string    `json:"name" validate:"required" minLength:"1" maxLength:"64" example:"ann"`
+	Actions   []string  `json:"actions" validate:"required" example:"list_queues,get_queue,peek_messages"` // what the user may do
+	Queues    []string  `json:"queues" validate:"required" example:"orders-*"`                             // with these queues: names, or beginnings of names that end with *
+	CreatedAt time.Time `json:"created_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+	UpdatedAt time.Time `json:"updated_at" validate:"required" format:"date-time" example:"2026-01-02T15:04:05.123456Z"`
+}
+
+// CreateUser asks for a user.
+type CreateUser struct {
+	Name     string   `json:"name" validate:"required" minLength:"1" maxLength:"64" example:"ann"`                                 // letters, digits and . _ @ + -, the first of which is a letter or a digit
+	Password string   `json:"password" validate:"required" minLength:"12" maxLength:"1024" example:"correct horse battery staple"` // never shown again
+	Actions  []string `json:"actions" validate:"required" minItems:"1" example:"list_queues,get_queue,peek_messages"`              // none that the caller may not do
+	Queues   []string `json:"queues" validate:"required" minItems:"1" maxItems:"100" example:"orders-*"`                           // names, or beginnings of names that end with *; none that the caller's rights do not cover
+}
+
+// UpdateUser names what to set. What is absent stays as it is.
+type UpdateUser struct {
+	Password *string  `json:"password" minLength:"12" maxLength:"1024" example:"correct horse battery staple"`
+	Actions  []string `json:"actions" minItems:"1" example:"list_queues,get_queue,peek_messages"` // replace all
+	Queues   []string `json:"queues" minItems:"1" maxItems:"100" example:"orders-*"`              // replace all
+}
+
+// UserPage is one page of users, in the order of their names.
+type UserPage struct {
+	Users  []User `json:"users" validate:"required"`
+	Cursor string `json:"cursor,omitempty"` // of the next page; absent on the last
+}

@@ -119,6 +119,8 @@ var codes = map[service.Code]struct {
 	service.CodeRedriveNotFound:      {resourceNotFound, "Task does not exist."},
 	service.CodeRedriveRunning:       {invalidParameterValue, "There is already a task running. Only one active task is allowed for a source queue arn at a given time."},
 	service.CodeRedriveEnded:         {resourceNotFound, "Task does not exist."},
+	service.CodeUserNotFound:         {resourceNotFound, ""},
+	service.CodeUserExists:           {invalidParameterValue, ""},
 	service.CodeStandbyRequired:      {invalidParameterValue, ""},
 	service.CodeStandbyMissing:       {serviceUnavailable, ""},
 	service.CodeKeyNotFound:          {resourceNotFound, ""},

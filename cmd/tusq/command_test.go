@@ -38,6 +38,7 @@ func run(ctx context.Context, serverURL string, stdin io.Reader, args ...string)
 	var flags struct {
 		Globals
 		Queue   QueueCmd   `cmd:""`
+		User    UserCmd    `cmd:""`
 		Send    SendCmd    `cmd:""`
 		Receive ReceiveCmd `cmd:""`
 		Bench   BenchCmd   `cmd:""`

@@ -24,6 +24,7 @@ type cli struct {
 	Key     KeyCmd           `cmd:"" help:"Create, list, rotate and revoke keys, which say who may do what."`
 	Send    SendCmd          `cmd:"" help:"Send messages to a queue."`
 	Receive ReceiveCmd       `cmd:"" help:"Receive messages from a queue."`
+	User    UserCmd          `cmd:"" help:"Manage those who sign in to the console."`
 	Doctor  doctorCmd        `cmd:"" help:"Tell how fit the database is, and what to do about it. Exits with 1 where something is wrong."`
 	Fsck    fsckCmd          `cmd:"" help:"Check that what the database holds agrees with itself, while the service runs. Exits with 1 where it does not."`
 	Bench   BenchCmd         `cmd:"" help:"Measure a server."`

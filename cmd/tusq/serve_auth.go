@@ -16,6 +16,7 @@ import (
 	"tusq/api/auth/sigv4"
 	"tusq/api/sqs"
 	"tusq/service"
+	"tusq/web"
 )
 
 // Secrets come from the environment or from files, never from the command line, which others can see.
@@ -185,4 +186,12 @@ func (c *serveCmd) bootstrap(ctx context.Context, svc *service.Service, out io.W
 func credentialsText(c service.Credentials) string {
 	return fmt.Sprintf("  access key id      %s\n  secret access key  %s\n  token              %s\n",
 		c.KeyID, c.Secret.Reveal(), c.Token().Reveal())
+}
+
+// signIn says how people sign in to the console; nil: everybody may do everything.
+func (c *serveCmd) signIn() *web.SignIn {
+	if !c.on(c.Listen) {
+		return nil
+	}
+	return &web.SignIn{Account: c.Account, PublicURL: c.PublicURL, TrustedProxies: c.Proxies}
 }

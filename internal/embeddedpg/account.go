@@ -94,6 +94,7 @@ func (a account) command(ctx context.Context, onParentDeath syscall.Signal, prog
 	cmd.SysProcAttr = sysProcAttr(onParentDeath)
 	cmd.SysProcAttr.Setpgid = true
 	if a.foreign {
+		// #nosec G115 -- ids come from the system, which has 32 bits for them
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 	}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -82,7 +82,7 @@ func SecureHandler(t testing.TB, svc *service.Service, signatures sigv4.Options)
 		SQS: sqs.New(svc, sqs.Options{
 			Region: Region, Logger: log, Signatures: auth.NewSignatures(svc, signatures),
 		}),
-		Console: web.New(svc, web.Options{Logger: log}),
+		Console: web.New(svc, web.Options{Logger: log, SignIn: &web.SignIn{Account: testservice.Account}}),
 	})
 }
 

@@ -9,7 +9,10 @@ require (
 	tusq v0.0.0
 )
 
-require golang.org/x/time v0.15.0 // indirect
+require (
+	golang.org/x/crypto v0.57.0 // indirect
+	golang.org/x/time v0.15.0 // indirect
+)
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.47.6 // indirect
