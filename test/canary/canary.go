@@ -19,7 +19,7 @@ const Text = "canary-Zq7Xw2Kp9"
 // shapes are what secrets of tusq look like.
 var shapes = map[string]*regexp.Regexp{
 	"a token":             regexp.MustCompile(`tusq_TQ[A-Z2-7]{4,18}_[0-9A-Za-z]{8}`),
-	"a receipt":           regexp.MustCompile(`AQAAAA[0-9A-Za-z_-]{60}`),
+	"a receipt":           regexp.MustCompile(`(?:^|[^0-9A-Za-z_+/-])A[Q-Za-f][0-9A-Za-z_-]{64}`),
 	"a signature":         regexp.MustCompile(`(?i)Signature(=|%3D)[0-9a-f]{64}`),
 	"a password's hash":   regexp.MustCompile(`\$argon2id\$`),
 	"a private key":       regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY`),
@@ -56,7 +56,10 @@ func (c *Cage) Add(name, secret string) {
 
 // Find returns the secrets that text holds, each once: those of the cage in any of their forms,
 // and what looks like one.
-func (c *Cage) Find(text string) (seen []Sighting) {
+func (c *Cage) Find(text string) []Sighting { return append(c.FindKnown(text), FindShapes(text)...) }
+
+// FindKnown is Find for those of the cage alone.
+func (c *Cage) FindKnown(text string) (seen []Sighting) {
 	for i, forms := range c.forms {
 		for _, form := range forms {
 			if at := strings.Index(text, form); at >= 0 {
@@ -65,7 +68,7 @@ func (c *Cage) Find(text string) (seen []Sighting) {
 			}
 		}
 	}
-	return append(seen, FindShapes(text)...)
+	return seen
 }
 
 // FindShapes returns what looks like a secret in text, one of each shape.
@@ -89,7 +92,7 @@ func around(text string, start, end int) string {
 func formsOf(secret string) []string {
 	forms := []string{
 		secret, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
-		url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(fmt.Sprint([]byte(secret)), "[]"),
+		url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]"),
 	}
 	for offset := range 3 {
 		// The characters at either end depend on what stands beside the secret.

@@ -21,7 +21,7 @@ func TestFind(t *testing.T) {
 		"upper":         fmt.Sprintf("%X", "before "+secret+" after"),
 		"query":         url.Values{"a": {secret}}.Encode(),
 		"path":          "/v1/" + url.PathEscape(secret),
-		"bytes":         fmt.Sprint([]byte(secret)),
+		"bytes":         fmt.Sprintf("%d", []byte(secret)),
 		"base64":        base64.StdEncoding.EncodeToString([]byte(secret)),
 		"base64 from 1": base64.StdEncoding.EncodeToString([]byte("u" + secret + "after")),
 		"base64 from 2": base64.URLEncoding.EncodeToString([]byte("u:" + secret + "a")),
@@ -77,7 +77,7 @@ func TestWatch(t *testing.T) {
 		"attribute": func(l *slog.Logger) { l.Info("x", "body", "a "+Text+" b") },
 		"error":     func(l *slog.Logger) { l.Warn("x", "err", errors.New(Text)) },
 		"group":     func(l *slog.Logger) { l.WithGroup("g").With("a", Text).Error("x") },
-		"bytes":     func(l *slog.Logger) { l.Debug("x", "body", fmt.Sprint([]byte(Text))) },
+		"bytes":     func(l *slog.Logger) { l.Debug("x", "body", fmt.Sprintf("%d", []byte(Text))) },
 	} {
 		r := &recorder{}
 		log := Logger(r)
