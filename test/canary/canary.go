@@ -19,7 +19,7 @@ const Text = "canary-Zq7Xw2Kp9"
 // shapes are what secrets of tusq look like.
 var shapes = map[string]*regexp.Regexp{
 	"a token":             regexp.MustCompile(`tusq_TQ[A-Z2-7]{4,18}_[0-9A-Za-z]{8}`),
-	"a receipt":           regexp.MustCompile(`(?:^|[^0-9A-Za-z_+/-])A[Q-Za-f][0-9A-Za-z_-]{64}`),
+	"a receipt":           regexp.MustCompile(`(?:^|[^0-9A-Za-z_+-])A[Q-Za-f][0-9A-Za-z_-]{64}`),
 	"a signature":         regexp.MustCompile(`(?i)Signature(=|%3D)[0-9a-f]{64}`),
 	"a password's hash":   regexp.MustCompile(`\$argon2id\$`),
 	"a private key":       regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY`),

@@ -40,7 +40,7 @@ func TestFindShapes(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"a token":             "no tusq_TQABCDEFGHIJKLMNOPQR_0123456789abcdefghijABCDEFGHIJ0123456789abc_AAAAAA",
-		"a receipt":           "AQAAAAAAAAABAZrKxW" + strings.Repeat("a", 48),
+		"a receipt":           "/orders/messages/ASGCI9w8Q4KKAaIir2" + strings.Repeat("a", 48),
 		"a signature":         "X-Amz-Signature=" + strings.Repeat("0f", 32),
 		"a password's hash":   "$argon2id$v=19$m=19456,t=2,p=1$",
 		"a private key":       "-----BEGIN EC PRIVATE KEY-----",
