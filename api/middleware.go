@@ -112,7 +112,7 @@ func (m *middleware) log(x *exchange, method string, duration time.Duration) {
 		slog.String("method", method),
 		slog.String("dialect", request.Dialect),
 		slog.String("action", request.Action),
-		slog.String("queue", request.Queue),
+		slog.String("queue", service.ShownName(request.Queue)),
 		slog.Int("status", answer.status),
 		slog.Int64("bytes", answer.bytes),
 		slog.Duration("duration", duration),
@@ -169,7 +169,7 @@ func (m *middleware) logPanic(ctx context.Context, err error) {
 	m.logger.LogAttrs(ctx, slog.LevelError, "panic",
 		slog.String("request_id", request.ID),
 		slog.String("action", request.Action),
-		slog.String("queue", request.Queue),
+		slog.String("queue", service.ShownName(request.Queue)),
 		slog.Any("err", err),
 		slog.String("stack", string(debug.Stack())),
 	)

@@ -31,6 +31,21 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
+// What is put where a queue's name belongs may be a secret.
+func TestAccessLogShowsNoSecretsAsNames(t *testing.T) {
+	s := setup(t, nil, 0)
+	token := service.NewCredentials().Token().Reveal()
+	for path, want := range map[string]string{
+		token: "[looks like a token]", strings.Repeat("a%20body", 100): "[not a name]", strings.Repeat("body", 40): "[not a name]", "none": "none",
+	} {
+		before := len(s.log.String())
+		s.serve("GET", "/v1/queues/"+path, "")
+		if log := s.log.String()[before:]; !strings.Contains(log, `"queue":"`+want+`"`) || strings.Contains(log, token) {
+			t.Errorf("%.90s: %s", path, log)
+		}
+	}
+}
+
 // One line for each request, without what is secret or large.
 func TestAccessLog(t *testing.T) {
 	s := setup(t, nil, 0)

@@ -92,7 +92,7 @@ func WithRetryNotice(notice func(call string, err error)) Option {
 func New(baseURL string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil {
-		return nil, fmt.Errorf("server URL: %w", err)
+		return nil, errors.New("server URL: it cannot be parsed: want http://host:port or https://host:port") // it may hold a password
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("server URL %q: want http://host:port or https://host:port", u.Redacted())

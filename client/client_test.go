@@ -331,3 +331,13 @@ func TestNamesThatWouldChangeTheRouteAreRefused(t *testing.T) {
 		t.Errorf("sent %+v", server.requests)
 	}
 }
+
+// A password in a URL that cannot be parsed is not shown.
+func TestBadURLsAreNotShown(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"http://a:%zzs3cret@x", "http://a:s3cret/@x:y", "ftp://a:s3cret@x", "http://a:s3cret@x/?a=b"} {
+		if _, err := New(url); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}

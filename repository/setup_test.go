@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"tusq/internal/pgtest"
 	"tusq/service"
+	"tusq/test/canary"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -43,7 +43,7 @@ func setupBench(t testing.TB) *store {
 	s.ctx, cancel = context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	var err error
-	s.Repository, err = Open(s.ctx, Options{URL: s.url, Replica: t.Name(), HotConnections: 2, Logger: slog.New(slog.DiscardHandler)})
+	s.Repository, err = Open(s.ctx, Options{URL: s.url, Replica: t.Name(), HotConnections: 2, Logger: canary.Logger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -342,7 +342,7 @@ func (s *Service) validChange(ctx context.Context, caller Caller, name string, c
 	}
 	_, err := s.store.GetQueue(ctx, caller.Account, change.DeadLetter.Queue)
 	if ErrorCode(err) == CodeQueueNotFound {
-		return invalid("dead_letter.queue", "The dead-letter queue %q does not exist.", change.DeadLetter.Queue)
+		return invalid("dead_letter.queue", "The dead-letter queue %q does not exist.", withoutSecret(change.DeadLetter.Queue))
 	}
 	return err
 }

@@ -205,5 +205,5 @@ func (s *Service) reload(ctx context.Context, q *Queue) (*Queue, error) {
 
 // ErrQueueNotFound is the error of a call that names a queue that does not exist.
 func ErrQueueNotFound(name string) *Error {
-	return &Error{Code: CodeQueueNotFound, Field: "queue", Message: fmt.Sprintf("The queue %q does not exist.", name)}
+	return &Error{Code: CodeQueueNotFound, Field: "queue", Message: fmt.Sprintf("The queue %q does not exist.", withoutSecret(name))}
 }

@@ -213,7 +213,7 @@ func validUserName(name string) error {
 
 // ErrUserNotFound says that an account has no user of a name.
 func ErrUserNotFound(name string) *Error {
-	return Errorf(CodeUserNotFound, "There is no user %q.", name)
+	return Errorf(CodeUserNotFound, "There is no user %q.", withoutSecret(name))
 }
 
 func errTooManyRights() *Error {

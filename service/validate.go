@@ -17,6 +17,9 @@ var (
 )
 
 func validQueueName(name string) error {
+	if tokenForm.MatchString(name) { // it would be seen wherever queues are
+		return &Error{Code: CodeInvalidQueueName, Field: "name", Message: "This looks like a token, which is no name."}
+	}
 	if queueName.MatchString(name) {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 
 	"tusq/api/auth"
 	"tusq/service"
+	secrets "tusq/test/canary"
 	"tusq/test/testservice"
 )
 
@@ -27,7 +27,7 @@ func setup(t *testing.T) *fixture {
 	t.Helper()
 	t.Parallel()
 	svc := testservice.New(t)
-	console := New(svc, Options{Logger: slog.New(slog.DiscardHandler)})
+	console := New(svc, Options{Logger: secrets.Logger(t)})
 	return &fixture{t: t, svc: svc, caller: testservice.Caller, handler: auth.Off(testservice.Account)(console)}
 }
 

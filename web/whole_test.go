@@ -20,7 +20,7 @@ import (
 func TestAVisit(t *testing.T) {
 	t.Parallel()
 	secure := testserver.NewSecure(t)
-	server := httptest.NewTLSServer(testserver.SecureHandler(secure.Service, sigv4.Options{}))
+	server := httptest.NewTLSServer(testserver.SecureHandler(t, secure.Service, sigv4.Options{}))
 	t.Cleanup(server.Close)
 	jar, err := cookiejar.New(nil)
 	if err != nil {

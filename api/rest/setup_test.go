@@ -13,6 +13,7 @@ import (
 	"tusq/api"
 	"tusq/internal/telemetry"
 	"tusq/service"
+	"tusq/test/canary"
 	"tusq/test/testservice"
 )
 
@@ -37,7 +38,7 @@ func serve(t *testing.T, svc *service.Service) *server {
 	t.Helper()
 	router := api.NewRouter(api.Options{
 		Service: svc,
-		Logger:  slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger:  slog.New(canary.Watch(t, slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))),
 		Metrics: telemetry.New(),
 		Account: testservice.Account,
 		SQS:     http.NotFoundHandler(),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -18,6 +17,7 @@ import (
 	"tusq/internal/pgtest"
 	"tusq/internal/telemetry"
 	"tusq/service"
+	"tusq/test/canary"
 	"tusq/test/testservice"
 )
 
@@ -57,7 +57,7 @@ func (s *setup) serve(strict bool) {
 		Region:    "eu-test-1",
 		PublicURL: publicURL + "/",
 		Strict:    strict,
-		Logger:    slog.New(slog.DiscardHandler),
+		Logger:    canary.Logger(s.t),
 	})
 	s.handler = surrounded(s.dialect)
 }

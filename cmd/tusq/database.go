@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"tusq/internal/embeddedpg"
 	"tusq/migrations"
 )
@@ -43,10 +41,10 @@ type database struct {
 // open starts the private PostgreSQL where no database was given.
 func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (*database, error) {
 	if f.DatabaseURL != "" {
-		if _, err := pgx.ParseConfig(f.DatabaseURL); err != nil { // which hides the password
+		if err := checkURL(f.DatabaseURL); err != nil {
 			return nil, fmt.Errorf("--database-url: %w", err)
 		}
-		if _, err := pgx.ParseConfig(f.DirectURL); err != nil {
+		if err := checkURL(f.DirectURL); err != nil {
 			return nil, fmt.Errorf("--database-direct-url: %w", err)
 		}
 		return &database{url: f.DatabaseURL, direct: f.DirectURL, log: log}, nil

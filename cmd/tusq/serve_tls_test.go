@@ -63,7 +63,7 @@ func secure(t *testing.T, pair testcert.Pair, clients *testcert.Authority) *secu
 	if s.door, err = s.flags.openDoor(listener, slog.New(slog.NewTextHandler(s.log, nil))); err != nil {
 		t.Fatal(err)
 	}
-	serveDoor(t, s.door, testserver.Handler(testservice.New(t)))
+	serveDoor(t, s.door, testserver.Handler(t, testservice.New(t)))
 	s.url = s.scheme() + "://" + listener.Addr().String()
 	return s
 }

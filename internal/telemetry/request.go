@@ -11,9 +11,10 @@ const (
 	ActionUnknown = "unknown"
 )
 
-// maxQueueLogged bounds the queue's name in a log line, in bytes: what a caller
-// writes in its place can be as long as a request.
-const maxQueueLogged = 80
+// maxQueueLogged bounds what is kept of a queue's name for the log, in bytes: what a caller
+// writes in its place can be as long as a request. Names are shorter, so that text which is
+// cut is known to be none.
+const maxQueueLogged = 100
 
 // Request is what is known of one HTTP request while it is served. Middleware
 // makes it, handlers fill it in, and the access log and the metrics read it when

@@ -137,7 +137,7 @@ func TestAWSGoSkewedClock(t *testing.T) {
 	for _, skew := range []time.Duration{-time.Hour, 6 * time.Minute, 24 * time.Hour} {
 		now := func() time.Time { return time.Now().Add(skew) }
 		var statuses []int
-		handler := testserver.SecureHandler(server.Service, sigv4.Options{Now: now})
+		handler := testserver.SecureHandler(t, server.Service, sigv4.Options{Now: now})
 		skewed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", now().UTC().Format(http.TimeFormat))
 			handler.ServeHTTP(w, r)

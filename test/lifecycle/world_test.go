@@ -49,7 +49,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatalf("stop the clock: %v", err)
 	}
 	w.Service = testservice.On(t, w.Database, service.Options{})
-	server := httptest.NewServer(testserver.Handler(w.Service))
+	server := httptest.NewServer(testserver.Handler(t, w.Service))
 	t.Cleanup(server.Close)
 	w.Surfaces = surfaces(t, w.Service, server)
 	return w
@@ -63,10 +63,10 @@ func surfaces(t testing.TB, svc *service.Service, server *httptest.Server) []sur
 	}
 	w := wire{ctx: ctx, http: &http.Client{Transport: server.Client().Transport}, base: server.URL}
 	return []surface{
-		core{ctx, svc},
-		rest{ctx, restClient},
-		sqs{jsonProtocol{w}, "SQS JSON", server.URL},
-		sqs{queryProtocol{w}, "SQS Query", server.URL},
+		canaried{core{ctx, svc}},
+		canaried{rest{ctx, restClient}},
+		canaried{sqs{jsonProtocol{w}, "SQS JSON", server.URL}},
+		canaried{sqs{queryProtocol{w}, "SQS Query", server.URL}},
 	}
 }
 
@@ -77,7 +77,7 @@ func (w *world) pooled(t testing.TB) []surface {
 	alone := testservice.On(t, database, service.Options{})
 	both := testservice.OnBoth(t, database, w.Database, service.Options{})
 	w.others = []*service.Service{alone, both}
-	return []surface{named{core{ctx, alone}, "polling"}, named{core{ctx, both}, "direct URL"}}
+	return []surface{named{canaried{core{ctx, alone}}, "polling"}, named{canaried{core{ctx, both}}, "direct URL"}}
 }
 
 // Waiting returns how many receives sleep at this moment.

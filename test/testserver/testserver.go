@@ -2,7 +2,6 @@
 package testserver
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"tusq/internal/pgtest"
 	"tusq/internal/telemetry"
 	"tusq/service"
+	"tusq/test/canary"
 	"tusq/test/testservice"
 	"tusq/web"
 )
@@ -25,7 +25,7 @@ const Region = "us-east-1"
 // with the test.
 func New(t testing.TB) string {
 	t.Helper()
-	server := httptest.NewServer(Handler(testservice.New(t)))
+	server := httptest.NewServer(Handler(t, testservice.New(t)))
 	t.Cleanup(server.Close)
 	return server.URL
 }
@@ -66,14 +66,14 @@ func SecureOn(t testing.TB, databaseURL string, opts service.Options) *Secure {
 	if err != nil {
 		t.Fatalf("make the first key: %v", err)
 	}
-	server := httptest.NewServer(SecureHandler(svc, sigv4.Options{}))
+	server := httptest.NewServer(SecureHandler(t, svc, sigv4.Options{}))
 	t.Cleanup(server.Close)
 	return &Secure{URL: server.URL, Service: svc, Admin: admin}
 }
 
 // SecureHandler is Handler with authentication.
-func SecureHandler(svc *service.Service, signatures sigv4.Options) http.Handler {
-	log := slog.New(slog.DiscardHandler)
+func SecureHandler(t testing.TB, svc *service.Service, signatures sigv4.Options) http.Handler {
+	log := canary.Logger(t)
 	return api.NewRouter(api.Options{
 		Service: svc,
 		Logger:  log,
@@ -86,9 +86,9 @@ func SecureHandler(svc *service.Service, signatures sigv4.Options) http.Handler 
 	})
 }
 
-// Handler returns every route over a service.
-func Handler(svc *service.Service) http.Handler {
-	log := slog.New(slog.DiscardHandler)
+// Handler returns every route over a service, whose log is watched for secrets.
+func Handler(t testing.TB, svc *service.Service) http.Handler {
+	log := canary.Logger(t)
 	return api.NewRouter(api.Options{
 		Service: svc,
 		Logger:  log,

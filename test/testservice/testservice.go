@@ -12,6 +12,7 @@ import (
 	"tusq/internal/pgtest"
 	"tusq/repository"
 	"tusq/service"
+	"tusq/test/canary"
 )
 
 // Account is the account whose queues the tests use.
@@ -38,16 +39,18 @@ func On(t testing.TB, databaseURL string, opts service.Options) *service.Service
 	return OnBoth(t, databaseURL, "", opts)
 }
 
-// OnBoth is On for a database that is reached by way of a pooler and, if directURL is not
+// OnBoth is On, whose log is watched for secrets, for a database that is reached by way of a pooler and, if directURL is not
 // empty, directly too.
 func OnBoth(t testing.TB, databaseURL, directURL string, opts service.Options) *service.Service {
 	t.Helper()
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	log := slog.Handler(slog.NewTextHandler(t.Output(), nil))
+	if opts.Logger != nil {
+		log = opts.Logger.Handler()
 	}
 	if opts.Account == "" {
 		opts.Account = Account
 	}
+	opts.Logger = slog.New(canary.Watch(t, log))
 	ctx, cancel := context.WithCancel(context.Background())
 	store, err := repository.Open(ctx, repository.Options{
 		URL: databaseURL, DirectURL: directURL, Replica: fmt.Sprint(t.Name(), replicas.Add(1)), HotConnections: 16, Logger: opts.Logger,

@@ -43,7 +43,7 @@ func losesAnswers(next http.Handler, share float64) http.Handler {
 // serve returns the address of a whole server, of which some answers are lost.
 func serve(t *testing.T, share float64) string {
 	t.Helper()
-	server := httptest.NewServer(losesAnswers(testserver.Handler(testservice.New(t)), share))
+	server := httptest.NewServer(losesAnswers(testserver.Handler(t, testservice.New(t)), share))
 	t.Cleanup(server.Close)
 	return server.URL
 }
@@ -287,7 +287,7 @@ func TestLoadKnowsLostAnswers(t *testing.T) {
 // TestDrainWaitsForLeases although the service says that the queue is empty.
 func TestDrainWaitsForLeases(t *testing.T) {
 	t.Parallel()
-	whole := testserver.Handler(testservice.New(t))
+	whole := testserver.Handler(t, testservice.New(t))
 	truthful := httptest.NewServer(whole)
 	defer truthful.Close()
 	lying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
