@@ -64,7 +64,7 @@ func (cmd *BenchCmd) options(g *Globals) bench.Options {
 	notes := &notes{out: g.Stderr}
 	return bench.Options{
 		Workload: cmd.Workload,
-		URL:      g.URL, SQS: cmd.SQS, ReceiveURL: cmd.ReceiveURL,
+		URL:      g.URL, SQS: cmd.SQS, ReceiveURL: cmd.ReceiveURL, Token: g.Token,
 		Signing: bench.Signing{
 			AccessKey: cmd.AccessKey, SecretKey: cmd.SecretKey, SessionToken: cmd.SessionToken, Region: cmd.Region,
 		},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"tusq/client"
 	"tusq/cmd/tusq/bench"
 	"tusq/test/testserver"
 )
@@ -39,6 +40,40 @@ func TestBench(t *testing.T) {
 	}
 	if out := mustRun(t, server, nil, "queue", "list", "--json"); out.stdout != "" {
 		t.Errorf("left behind: %s", out.stdout)
+	}
+}
+
+// TestBenchWithAKey measures a server with authentication, in both dialects.
+func TestBenchWithAKey(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // else it repeats what is refused
+	defer cancel()
+	server := testserver.NewSecure(t)
+	id, secret := server.Admin.KeyID, server.Admin.Secret.Reveal()
+	for _, test := range []struct {
+		token string
+		args  []string
+	}{
+		{server.Token(), nil},
+		{"", []string{"--sqs", server.URL, "--access-key", id, "--secret-key", secret}},
+	} {
+		args := append([]string{"bench", "--json", "--warm-up", "0s", "--messages", "50", "--connections", "4", "--batch", "5"}, test.args...)
+		out, err := runAs(ctx, server.URL, test.token, nil, args...)
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out.stderr)
+		}
+		var report bench.Report
+		if err := json.Unmarshal([]byte(out.stdout), &report); err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range report.Calls {
+			if call.Messages == 0 || len(call.Errors) > 0 {
+				t.Errorf("%v: %+v", test.args, call)
+			}
+		}
+	}
+	if out, err := run(ctx, server.URL, nil, "bench", "--messages", "1"); client.ErrorCode(err) != "unauthenticated" {
+		t.Errorf("without a token: %v\n%s", err, out.stdout)
 	}
 }
 

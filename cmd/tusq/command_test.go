@@ -34,6 +34,11 @@ type output struct{ stdout, stderr string }
 
 // run parses a command line of the client commands and runs it against the server.
 func run(ctx context.Context, serverURL string, stdin io.Reader, args ...string) (output, error) {
+	return runAs(ctx, serverURL, "", stdin, args...)
+}
+
+// runAs is run with a token in the environment.
+func runAs(ctx context.Context, serverURL, token string, stdin io.Reader, args ...string) (output, error) {
 	var stdout, stderr bytes.Buffer
 	var flags struct {
 		Globals
@@ -46,7 +51,7 @@ func run(ctx context.Context, serverURL string, stdin io.Reader, args ...string)
 		Doctor  doctorCmd  `cmd:""`
 		Fsck    fsckCmd    `cmd:""`
 	}
-	flags.Stdin, flags.Stdout, flags.Stderr = stdin, &stdout, &stderr
+	flags.Stdin, flags.Stdout, flags.Stderr, flags.Token = stdin, &stdout, &stderr, token
 	parser, err := kong.New(&flags, kong.Writers(&stdout, &stderr), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		return output{}, err

@@ -33,17 +33,18 @@ func newAWSGo(t *testing.T) *awsGo {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	endpoint := testserver.New(t)
-	c := &awsGo{Client: newSQSClient(endpoint), t: t, ctx: ctx, endpoint: endpoint}
+	server := testserver.NewSecure(t)
+	c := &awsGo{Client: newSQSClient(server), t: t, ctx: ctx, endpoint: server.URL}
 	c.queue = c.create("jobs", nil)
 	return c
 }
 
-func newSQSClient(endpoint string) *sqs.Client {
+// newSQSClient returns a client of an administrator's.
+func newSQSClient(server *testserver.Secure) *sqs.Client {
 	return sqs.New(sqs.Options{
-		BaseEndpoint: &endpoint,
+		BaseEndpoint: &server.URL,
 		Region:       "eu-west-3",
-		Credentials:  credentials.NewStaticCredentialsProvider("key", "secret", ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(server.Admin.KeyID, server.Admin.Secret.Reveal(), ""),
 	}, answered.record)
 }
 

@@ -133,8 +133,15 @@ type replica struct {
 // serve starts a replica on an address and waits until it is ready.
 func serve(t *testing.T, address string, flags ...string) *replica {
 	t.Helper()
-	args := append([]string{"serve", "--listen", address}, flags...)
-	r := &replica{process: start(t, exec.Command(binary, args...)), address: address}
+	return serveIn(t, nil, address, flags...)
+}
+
+// serveIn is serve with more variables in the environment.
+func serveIn(t *testing.T, environment []string, address string, flags ...string) *replica {
+	t.Helper()
+	command := exec.Command(binary, append([]string{"serve", "--listen", address}, flags...)...)
+	command.Env = append(os.Environ(), environment...)
+	r := &replica{process: start(t, command), address: address}
 	t.Cleanup(func() { // an embedded PostgreSQL ends before its directory is removed
 		r.signal(syscall.SIGINT)
 		select {

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,35 +20,60 @@ import (
 
 	"tusq/client"
 	"tusq/internal/pgtest"
+	"tusq/service"
 )
 
-// cluster is three replicas behind the load balancer, on one database.
+// cluster is three replicas behind the load balancer, on one database, with the environment
+// that docker-compose.yml gives them: authentication is on.
 type cluster struct {
-	replicas []*replica
-	flags    []string
-	url      string // of the load balancer
+	replicas    []*replica
+	environment []string
+	flags       []string
+	url         string // of the load balancer
+	admin       service.Credentials
 }
 
 func startCluster(t *testing.T, database string) *cluster {
 	t.Helper()
-	c := &cluster{flags: []string{"--database-url", database, "--drain-delay", "1s"}}
+	c := &cluster{admin: service.NewCredentials()}
+	c.environment = composeEnvironment(t, map[string]string{
+		"POSTGRES_PASSWORD": "none", "TUSQ_MASTER_KEY": service.NewMasterKey().Reveal(), "TUSQ_BOOTSTRAP_KEY": c.token(),
+	})
+	c.flags = []string{"--database-url", database, "--trusted-proxies", "127.0.0.1/32"} // what differs here
 	environment := os.Environ()
 	for i := range 3 {
-		r := serve(t, freeAddress(t), c.flags...)
+		r := c.serve(t, freeAddress(t))
 		c.replicas = append(c.replicas, r)
 		environment = append(environment, fmt.Sprintf("TUSQ_REPLICA%d=%s", i+1, r.address))
 	}
 	frontend := freeAddress(t)
-	config, err := filepath.Abs("../../deploy/haproxy.cfg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	balancer := exec.Command(haproxy(t), "-db", "-f", config)
+	balancer := exec.Command(haproxy(t), "-db", "-f", deployed(t, "haproxy.cfg"))
 	balancer.Env = append(environment, "TUSQ_FRONTEND="+frontend)
 	start(t, balancer)
 	c.url = "http://" + frontend
 	eventually(t, 10*time.Second, "the load balancer forwards", func() bool { return status(c.url+"/readyz") == http.StatusOK })
 	return c
+}
+
+func (c *cluster) serve(t *testing.T, address string) *replica {
+	t.Helper()
+	return serveIn(t, c.environment, address, c.flags...)
+}
+
+// token is the administrator's.
+func (c *cluster) token() string { return c.admin.Token().Reveal() }
+
+// client is the administrator's, by way of the load balancer.
+func (c *cluster) client(t *testing.T) *client.Client {
+	t.Helper()
+	return newClient(t, c.url, client.WithToken(c.token()))
+}
+
+// command is a tusq of the administrator's, by way of the load balancer.
+func (c *cluster) command(args ...string) *exec.Cmd {
+	command := exec.Command(binary, append(args, "--url", c.url)...)
+	command.Env = append(os.Environ(), "TUSQ_TOKEN="+c.token())
+	return command
 }
 
 // haproxy finds the load balancer, which Debian keeps out of most users' PATH.
@@ -82,7 +106,7 @@ func nastyLines(n int) []string {
 func (c *cluster) consume(t *testing.T, queue string) (*process, *buffer) {
 	t.Helper()
 	out := &buffer{}
-	command := exec.Command(binary, "receive", queue, "--delete", "--wait", "1", "--url", c.url)
+	command := c.command("receive", queue, "--delete", "--wait", "1")
 	command.Stdout = out
 	return start(t, command), out
 }
@@ -112,7 +136,7 @@ func TestMainJob(t *testing.T) {
 	input := strings.Join(lines[:100], "\n") + "\n\n" + // an empty line
 		strings.Repeat("y", 1<<20+1) + "\n" + "bad \x00 character\n" + "bad \xff UTF-8\n" +
 		strings.Join(lines[100:], "\n") // without a line feed at the end
-	send := exec.Command(binary, "send", "demo", "--lines", "-", "--url", c.url)
+	send := c.command("send", "demo", "--lines", "-")
 	send.Stdin = strings.NewReader(input)
 	sender := start(t, send)
 	var exit *exec.ExitError
@@ -155,7 +179,7 @@ func (c *cluster) drainExactlyOnce(t *testing.T, queue string, lines []string, d
 	for line := range got {
 		t.Errorf("line %.60q was never sent", line)
 	}
-	stats, err := newClient(t, c.url).QueueStats(t.Context(), queue)
+	stats, err := c.client(t).QueueStats(t.Context(), queue)
 	if err != nil || stats != (client.QueueStats{}) {
 		t.Errorf("left in the queue: %+v, %v", stats, err)
 	}
@@ -167,12 +191,12 @@ func TestReplicaKilledMidway(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, pgtest.New(t))
 	lines := nastyLines(20_000)
-	api := newClient(t, c.url)
+	api := c.client(t)
 	short := 2
 	if _, _, err := api.CreateQueue(t.Context(), client.CreateQueue{Name: "demo", Settings: client.Settings{VisibilityTimeout: &short}}); err != nil {
 		t.Fatal(err)
 	}
-	send := exec.Command(binary, "send", "demo", "--lines", "-", "--url", c.url)
+	send := c.command("send", "demo", "--lines", "-")
 	send.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
 	if err := start(t, send).wait(2 * time.Minute); err != nil {
 		t.Fatal(err)
@@ -191,13 +215,13 @@ func TestReplicaKilledMidway(t *testing.T) {
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, pgtest.New(t))
-	api := newClient(t, c.url)
+	api := c.client(t)
 	for _, name := range []string{"work", "idle"} {
 		if _, _, err := api.CreateQueue(t.Context(), client.CreateQueue{Name: name}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	load := startLoad(t, c.url)
+	load := startLoad(t, c)
 	for _, r := range c.replicas {
 		load.awaitProgress()
 		asked := time.Now()
@@ -206,7 +230,7 @@ func TestRollingRestart(t *testing.T) {
 			t.Errorf("the replica ended with %v", err)
 		}
 		t.Logf("stopped in %v", time.Since(asked).Round(time.Millisecond))
-		serve(t, r.address, c.flags...)
+		c.serve(t, r.address)
 		before := load.answered.Load()
 		eventually(t, 10*time.Second, "the load balancer uses the replica again", func() bool { return load.answered.Load() > before+50 })
 	}
@@ -224,6 +248,7 @@ func TestRollingRestart(t *testing.T) {
 type load struct {
 	t        *testing.T
 	url      string
+	token    string
 	http     *http.Client
 	stop     context.CancelFunc
 	workers  sync.WaitGroup
@@ -234,9 +259,9 @@ type load struct {
 	first    error
 }
 
-func startLoad(t *testing.T, url string) *load {
+func startLoad(t *testing.T, c *cluster) *load {
 	ctx, cancel := context.WithCancel(t.Context())
-	l := &load{t: t, url: url, stop: cancel, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	l := &load{t: t, url: c.url, token: c.token(), stop: cancel, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	for range 8 {
 		l.workers.Go(func() {
 			l.repeat(ctx, "/v1/queues/work/messages", `{"body": "job"}`, func() { l.sent.Add(1) })
@@ -274,6 +299,7 @@ func (l *load) post(ctx context.Context, path, body string) error {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer "+l.token)
 	response, err := l.http.Do(request)
 	if err != nil {
 		return err
@@ -301,7 +327,7 @@ func (l *load) end() {
 func TestClientThatLeavesThroughTheLoadBalancer(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, pgtest.New(t))
-	api := newClient(t, c.url)
+	api := c.client(t)
 	if _, _, err := api.CreateQueue(t.Context(), client.CreateQueue{Name: "demo"}); err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +336,8 @@ func TestClientThatLeavesThroughTheLoadBalancer(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := `{"wait_seconds": 20}`
-	fmt.Fprintf(connection, "POST /v1/queues/demo/messages/receive HTTP/1.1\r\nHost: tusq\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	fmt.Fprintf(connection, "POST /v1/queues/demo/messages/receive HTTP/1.1\r\nHost: tusq\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", c.token(), len(body), body)
 	eventually(t, 10*time.Second, "the receive waits", func() bool { return c.waiting(t) > 0 })
 	connection.Close()
 	eventually(t, 10*time.Second, "the receive has ended", func() bool { return c.waiting(t) == 0 })
@@ -328,7 +355,12 @@ func TestClientThatLeavesThroughTheLoadBalancer(t *testing.T) {
 func (c *cluster) waiting(t *testing.T) (n int) {
 	t.Helper()
 	for _, r := range c.replicas {
-		response, err := http.Get(r.url() + "/metrics")
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url()+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+c.token())
+		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}

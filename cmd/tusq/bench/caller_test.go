@@ -68,7 +68,7 @@ func cannedCaller(tb testing.TB, useSQS bool) (*caller, *queue) {
 		}
 		p, e = api, api.endpoint
 	} else {
-		api, err := newREST(url, nil)
+		api, err := newREST(url, "", nil)
 		if err != nil {
 			tb.Fatal(err)
 		}

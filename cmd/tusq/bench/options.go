@@ -31,6 +31,7 @@ type Options struct {
 	URL        string // of the REST API; of Noop: what is posted to
 	SQS        string // an SQS endpoint to measure instead; empty: none
 	ReceiveURL string // of what receives and deletes, such as another replica; empty: as sends
+	Token      string // for the REST API; empty: none
 	Signing    Signing
 	TLS        *tls.Config // of connections by https; nil: the default one
 

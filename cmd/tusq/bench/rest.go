@@ -17,17 +17,22 @@ const adminRetry = 3 * time.Second
 
 // rest is tusq's REST API.
 type rest struct {
-	endpoint *endpoint
-	admin    *client.Client
+	endpoint      *endpoint
+	admin         *client.Client
+	authorization string // header of all requests; empty: none
 }
 
-func newREST(url string, config *tls.Config) (*rest, error) {
+func newREST(url, token string, config *tls.Config) (*rest, error) {
 	e, err := newEndpoint(url, config)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := client.New(url, client.WithRetry(adminRetry), client.WithTLS(config))
-	return &rest{endpoint: e, admin: admin}, err
+	admin, err := client.New(url, client.WithRetry(adminRetry), client.WithTLS(config), client.WithToken(token))
+	p := &rest{endpoint: e, admin: admin}
+	if token != "" {
+		p.authorization = "Bearer " + token
+	}
+	return p, err
 }
 
 var restWords = &words{
@@ -49,6 +54,9 @@ func (p *rest) deleteQueue(ctx context.Context, q queue) error {
 // target sets where a request goes: to a part of a queue's messages.
 func (p *rest) target(r *fasthttp.Request, method string, q *queue, part string, receipt []byte) {
 	post(r, method, p.endpoint, "application/json")
+	if p.authorization != "" {
+		r.Header.Set("Authorization", p.authorization)
+	}
 	var space [256]byte
 	path := append(append(append(space[:0], p.endpoint.path...), "/v1/queues/"...), q.name...)
 	path = append(append(append(path, "/messages"...), part...), receipt...)

@@ -28,7 +28,7 @@ func connect(o *Options) (*load, error) {
 			}
 			return p, p.endpoint, nil
 		}
-		p, err := newREST(url, o.TLS)
+		p, err := newREST(url, o.Token, o.TLS)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -21,6 +21,7 @@ import (
 	"gocloud.dev/pubsub/drivertest"
 
 	"tusq/internal/pgtest"
+	"tusq/service"
 	"tusq/test/testserver"
 )
 
@@ -28,11 +29,11 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const region = "eu-west-3"
 
-func newClient(endpoint string) *sqs.Client {
+func newClient(endpoint, id, secret string) *sqs.Client {
 	return sqs.New(sqs.Options{
 		BaseEndpoint: &endpoint,
 		Region:       region,
-		Credentials:  credentials.NewStaticCredentialsProvider("key", "secret", ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, ""),
 	})
 }
 
@@ -41,7 +42,8 @@ func newClient(endpoint string) *sqs.Client {
 // subscriptions to a topic, and a queue has one.
 func TestGoCloud(t *testing.T) {
 	t.Parallel()
-	client := newClient(testserver.New(t))
+	server := testserver.NewSecure(t)
+	client := newClient(server.URL, server.Admin.KeyID, server.Admin.Secret.Reveal())
 	maker := func(context.Context, *testing.T) (drivertest.Harness, error) {
 		return &goCloud{client: client}, nil
 	}
@@ -161,7 +163,23 @@ func isAbsentQueue(as func(error, any) bool, err error) error {
 	return nil
 }
 
-// A queue named by URL: the library says https and Amazon's host, and only the path is ours.
+// What a wrong secret signs is refused, with a code that the library passes on.
+func TestGoCloudWrongSecret(t *testing.T) {
+	t.Parallel()
+	server := testserver.NewSecure(t)
+	client := newClient(server.URL, server.Admin.KeyID, service.NewCredentials().Secret.Reveal())
+	topic := awssnssqs.OpenSQSTopic(t.Context(), client, server.URL+"/000000000000/jobs", nil)
+	err := topic.Send(t.Context(), &pubsub.Message{Body: []byte("hello")})
+	var failure smithy.APIError
+	if !topic.ErrorAs(err, &failure) || failure.ErrorCode() != "SignatureDoesNotMatch" {
+		t.Errorf("the send ended with: %v", err)
+	}
+	if err := topic.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A queue named by URL, without credentials: the library says https and Amazon's host, and only the path is ours.
 func TestGoCloudByURL(t *testing.T) {
 	t.Parallel()
 	ctx, endpoint := t.Context(), testserver.New(t)
@@ -171,7 +189,7 @@ func TestGoCloudByURL(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := newClient(endpoint).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: new("jobs")})
+	_, err := newClient(endpoint, "key", "secret").CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: new("jobs")})
 	must(err)
 	address := "awssqs://sqs." + region + ".amazonaws.com/000000000000/jobs?region=" + region +
 		"&anonymous=true&endpoint=" + url.QueryEscape(endpoint)
@@ -189,7 +207,7 @@ func TestGoCloudByURL(t *testing.T) {
 	message.Ack()
 	must(subscription.Shutdown(ctx)) // sends the acknowledgement
 	must(topic.Shutdown(ctx))
-	left, err := newClient(endpoint).ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: new("jobs"), WaitTimeSeconds: 0})
+	left, err := newClient(endpoint, "key", "secret").ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: new("jobs"), WaitTimeSeconds: 0})
 	must(err)
 	if len(left.Messages) > 0 {
 		t.Errorf("the acknowledged message was left: %+v", left.Messages)

@@ -7,6 +7,7 @@ import { Consumer } from 'sqs-consumer'
 
 const sqs = new SQSClient({})
 await Promise.all([heartbeats(), heartbeatsOfBatches(), abort(), fifo()])
+await wrongSecret()
 
 async function create(QueueName, Attributes) {
   return (await sqs.send(new CreateQueueCommand({ QueueName, Attributes }))).QueueUrl
@@ -108,4 +109,17 @@ async function fifo() {
   await failed
   assert.deepEqual(handled.filter((body) => body.startsWith('a')), ['a1', 'a2', 'a3'])
   assert.deepEqual(handled.filter((body) => body.startsWith('b')), ['b1', 'b2'])
+}
+
+// A consumer with a wrong secret tells that it must not receive.
+async function wrongSecret() {
+  const queueUrl = await create('js-wrong')
+  const credentials = { accessKeyId: process.env.AWS_ACCESS_KEY_ID, secretAccessKey: 'wrong' }
+  const consumer = Consumer.create({ sqs: new SQSClient({ credentials }), queueUrl, suppressFifoWarning: true, handleMessage: () => {} })
+  consumer.start()
+  const [error] = await once(consumer, 'error').catch((e) => [e]) // which rejects for this event
+  consumer.stop({ abort: true })
+  assert.equal(error.name, 'SQSError')
+  assert.equal(error.code, 'SignatureDoesNotMatch')
+  assert.equal(error.statusCode, 403)
 }

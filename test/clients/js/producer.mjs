@@ -6,6 +6,7 @@ import { Producer } from 'sqs-producer'
 const sqs = new SQSClient({})
 await standard()
 await fifo()
+await wrongSecret()
 
 async function standard() {
   const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'js-producer' }))
@@ -52,4 +53,11 @@ async function receiveAll(QueueUrl, count) {
     all.push(...Messages)
   }
   return all
+}
+
+async function wrongSecret() {
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'js-producer-wrong' }))
+  const credentials = { accessKeyId: process.env.AWS_ACCESS_KEY_ID, secretAccessKey: 'wrong' }
+  const producer = Producer.create({ queueUrl: QueueUrl, sqs: new SQSClient({ credentials }) })
+  await assert.rejects(producer.send('text'), { name: 'SignatureDoesNotMatch' })
 }

@@ -5,7 +5,7 @@ import {
   SQSClient, CreateQueueCommand, DeleteQueueCommand, GetQueueUrlCommand, SendMessageCommand, SendMessageBatchCommand,
   ReceiveMessageCommand, DeleteMessageCommand, DeleteMessageBatchCommand, ChangeMessageVisibilityCommand, GetQueueAttributesCommand,
   ListQueuesCommand, PurgeQueueCommand, TagQueueCommand, ListQueueTagsCommand,
-  QueueDoesNotExist, PurgeQueueInProgress, ReceiptHandleIsInvalid, QueueDeletedRecently, EmptyBatchRequest,
+  SQSServiceException, QueueDoesNotExist, PurgeQueueInProgress, ReceiptHandleIsInvalid, QueueDeletedRecently, EmptyBatchRequest,
 } from '@aws-sdk/client-sqs'
 
 const { AWS_ENDPOINT_URL: endpoint } = process.env
@@ -24,6 +24,7 @@ for (const sqs of [atEndpoint, atQueue]) {
 await tags()
 await errors(atQueue)
 await emptyAnswers()
+if (process.env.TUSQ_AUTH === 'on') await wrongSecret()
 
 async function roundTrip(sqs) {
   const MessageBody = 'hello <wörld> & "😀"\r\n\t'
@@ -99,4 +100,15 @@ async function emptyAnswers() {
   assert.equal((await receive(atQueue)).Messages, undefined)
   assert.equal((await atEndpoint.send(new ListQueuesCommand({ QueueNamePrefix: 'nothing' }))).QueueUrls, undefined)
   assert.equal((await atQueue.send(new GetQueueAttributesCommand({ QueueUrl }))).Attributes, undefined)
+}
+
+async function wrongSecret() {
+  const credentials = { accessKeyId: process.env.AWS_ACCESS_KEY_ID, secretAccessKey: 'wrong' }
+  await assert.rejects(new SQSClient({ endpoint, credentials }).send(new ListQueuesCommand({})), (e) => {
+    assert.ok(e instanceof SQSServiceException, `${e}`)
+    assert.equal(e.name, 'SignatureDoesNotMatch')
+    assert.equal(e.$metadata.httpStatusCode, 403)
+    assert.equal(e.$metadata.attempts, 1) // it is no error that goes away
+    return true
+  })
 }

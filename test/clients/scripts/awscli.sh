@@ -53,3 +53,5 @@ equal 'empty receive' "$(sqs receive-message --queue-url "$url")" ''
 sqs delete-queue --queue-url "$url"
 refused '(AWS.SimpleQueueService.NonExistentQueue) when calling the SendMessage operation: The specified queue does not exist for this wsdl version.' \
 	sqs send-message --queue-url "$url" --message-body x
+AWS_SECRET_ACCESS_KEY=wrong
+refused '(SignatureDoesNotMatch) when calling the ListQueues operation' sqs list-queues

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import urllib.error
 import urllib.request
 import xml.etree.ElementTree
 
@@ -167,5 +168,20 @@ def errors():
     refused("AWS.SimpleQueueService.QueueDeletedRecently", "You must wait 60 seconds", create, name="boto3-errors")
 
 
-for test in (queues, messages, batches, dead_letters, fifo, presigned, errors):
+def wrong_secret():
+    """It is refused, in presigned URLs too, where there is authentication."""
+    if os.environ["TUSQ_AUTH"] == "off":
+        return
+    wrong = boto3.client("sqs", endpoint_url=os.environ["AWS_ENDPOINT_URL"],
+                         aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key="wrong")
+    denied = refused("SignatureDoesNotMatch", "", wrong.list_queues)
+    assert denied.response["ResponseMetadata"]["HTTPStatusCode"] == 403, denied.response
+    try:
+        urllib.request.urlopen(wrong.generate_presigned_url("list_queues", HttpMethod="GET"))
+        raise AssertionError("a presigned URL of a wrong secret was served")
+    except urllib.error.HTTPError as e:
+        assert e.code == 403 and b"<Code>SignatureDoesNotMatch</Code>" in e.read(), e
+
+
+for test in (queues, messages, batches, dead_letters, fifo, presigned, errors, wrong_secret):
     test()

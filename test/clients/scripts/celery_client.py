@@ -10,6 +10,7 @@ import time
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.exceptions import ClientError
 
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 HERE = pathlib.Path(__file__).parent
@@ -58,12 +59,30 @@ def await_empty(url):
         time.sleep(0.05)
 
 
-def run(directory):
+def broker(secret):
     address = urlsplit(ENDPOINT)
-    os.environ["CELERY_BROKER_URL"] = f"sqs://key:secret@{address.hostname}:{address.port}//"
+    return f"sqs://{os.environ['AWS_ACCESS_KEY_ID']}:{secret}@{address.hostname}:{address.port}//"
+
+
+def refuse_wrong_secret(app):
+    """A task that a wrong secret signs is not sent."""
+    try:
+        with app.connection_for_write(broker("wrong")) as connection:
+            app.tasks["celery_tasks.add"].apply_async((1, 1), connection=connection, retry=False)
+    except ClientError as e:
+        assert e.response["Error"]["Code"] == "SignatureDoesNotMatch", e.response
+        return
+    raise AssertionError("a task was sent with a wrong secret")
+
+
+def run(directory):
+    os.environ["CELERY_BROKER_URL"] = broker(os.environ["AWS_SECRET_ACCESS_KEY"])
     os.environ["TOLD"] = str(directory / "told")
     sys.path.insert(0, str(HERE))
     import celery_tasks  # after its environment
+
+    if os.environ["TUSQ_AUTH"] == "on":
+        refuse_wrong_secret(celery_tasks.app)
 
     worker = Worker(directory)
     try:

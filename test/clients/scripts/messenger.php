@@ -6,6 +6,7 @@ namespace Tusq;
 require 'Symfony/Component/Messenger/Bridge/AmazonSqs/autoload.php';
 require 'Symfony/Component/EventDispatcher/autoload.php';
 
+use AsyncAws\Core\Exception\Http\HttpException;
 use AsyncAws\Sqs\SqsClient;
 use Symfony\Component\EventDispatcher\EventDispatcher;
 use Symfony\Component\Messenger\Bridge\AmazonSqs\Transport\AmazonSqsFifoStamp;
@@ -14,6 +15,7 @@ use Symfony\Component\Messenger\Envelope;
 use Symfony\Component\Messenger\Event\WorkerRunningEvent;
 use Symfony\Component\Messenger\EventListener\SendFailedMessageForRetryListener;
 use Symfony\Component\Messenger\EventListener\StopWorkerOnMessageLimitListener;
+use Symfony\Component\Messenger\Exception\TransportException;
 use Symfony\Component\Messenger\Handler\HandlersLocator;
 use Symfony\Component\Messenger\MessageBus;
 use Symfony\Component\Messenger\Middleware\HandleMessageMiddleware;
@@ -43,9 +45,9 @@ function check(bool $holds, string $what): void
     }
 }
 
-function transport(string $queue): TransportInterface
+function transport(string $queue, ?string $secret = null): TransportInterface
 {
-    $dsn = preg_replace('~^http://~', 'sqs://', getenv('AWS_ENDPOINT_URL'))."/$queue?sslmode=disable&wait_time=1&poll_timeout=1&region=us-east-1&access_key=key&secret_key=secret";
+    $dsn = preg_replace('~^http://~', 'sqs://', getenv('AWS_ENDPOINT_URL'))."/$queue?sslmode=disable&wait_time=1&poll_timeout=1&region=us-east-1&access_key=".getenv('AWS_ACCESS_KEY_ID').'&secret_key='.($secret ?? getenv('AWS_SECRET_ACCESS_KEY'));
     return (new AmazonSqsTransportFactory())->createTransport($dsn, [], new PhpSerializer());
 }
 
@@ -127,7 +129,20 @@ function givenBack(): void
     check(4 === $transport->getMessageCount(), $transport->getMessageCount().' messages are visible');
 }
 
+function wrongSecret(): void
+{
+    try {
+        transport('php', 'wrong')->send(new Envelope(new Job('refused')));
+    } catch (TransportException $e) {
+        check($e->getPrevious() instanceof HttpException, 'not the client\'s error: '.$e);
+        check('SignatureDoesNotMatch' === $e->getPrevious()->getAwsCode(), $e->getMessage());
+        return;
+    }
+    throw new \Exception('a wrong secret was taken');
+}
+
 standard();
 retries();
 fifo();
 givenBack();
+wrongSecret();

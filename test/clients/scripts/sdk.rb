@@ -47,3 +47,10 @@ begin
 rescue AWS::SQS::Errors::NonExistentQueue => e
   check e.http_response.status == 400, e.message
 end
+
+begin
+  AWS::SQS.new(access_key_id: ENV.fetch('AWS_ACCESS_KEY_ID'), secret_access_key: 'wrong').queues.create('ruby-wrong')
+  raise 'a wrong secret was taken'
+rescue AWS::SQS::Errors::SignatureDoesNotMatch => e
+  check e.http_response.status == 403, e.message
+end

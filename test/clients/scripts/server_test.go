@@ -4,8 +4,11 @@ package scripts
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -18,17 +21,64 @@ const (
 	stopLimit  = 20 * time.Second
 )
 
-// serve runs the real binary with a database of its own until the test's end, and returns
-// its URL. If the test is killed, the server is, and its database with it.
-func serve(t *testing.T) string {
-	t.Helper()
-	dir := dataDir(t)
-	binary := filepath.Join(t.TempDir(), "tusq")
+// binary is the tusq that the tests run.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "tusq-scripts-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "tusq")
 	if out, err := exec.Command("go", "build", "-o", binary, "tusq/cmd/tusq").CombinedOutput(); err != nil {
-		t.Fatalf("build tusq: %v\n%s", err, out)
+		fmt.Fprintf(os.Stderr, "build tusq: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// key is what clients sign with.
+type key struct{ ID, Secret, Token string }
+
+// newKey makes a key that a server may be started with.
+func newKey(t *testing.T) *key {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), binary, "key", "token", "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := &key{}
+	if err := json.Unmarshal(out, made); err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// server is a running tusq.
+type server struct {
+	url  string
+	auth string // on or off
+	key  key
+}
+
+// serve runs the real binary with a database of its own until the test's end. It asks for an
+// administrator's key, or for none where that is nil. If the test is killed, the server is,
+// and its database with it.
+func serve(t *testing.T, admin *key) server {
+	t.Helper()
+	made := server{auth: "off", key: key{ID: "key", Secret: "secret"}}
+	environment := os.Environ()
+	if admin != nil {
+		made.auth, made.key = "on", *admin
+		environment = append(environment, "TUSQ_BOOTSTRAP_KEY="+admin.Token)
 	}
 	address := freeAddress(t)
-	server := exec.Command(binary, "serve", "--listen", address, "--data-dir", dir)
+	server := exec.Command(binary, "serve", "--listen", address, "--data-dir", dataDir(t), "--auth", made.auth)
+	server.Env = environment
 	var log bytes.Buffer
 	server.Stdout, server.Stderr = &log, &log
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -43,8 +93,9 @@ func serve(t *testing.T) string {
 			t.Logf("the server's log:\n%s", log.Bytes()[max(0, log.Len()-8000):])
 		}
 	})
-	awaitReady(t, "http://"+address, ended)
-	return "http://" + address
+	made.url = "http://" + address
+	awaitReady(t, made.url, ended)
+	return made
 }
 
 // stop ends the server and waits for its end: its log may be read then.
