@@ -68,7 +68,7 @@ func newWorld(t *testing.T, opts service.Options) *world {
 	opts.MasterKeys = master
 	svc := testservice.On(t, pgtest.New(t), opts)
 	w := &world{
-		t: t, svc: svc, router: testserver.SecureHandler(svc, sigv4.Options{}), owner: service.Owner(home), keys: map[string]service.Credentials{},
+		t: t, svc: svc, router: testserver.SecureHandler(t, svc, sigv4.Options{}), owner: service.Owner(home), keys: map[string]service.Credentials{},
 	}
 	w.other = w.key(home, service.Rights{Actions: []service.Action{service.ActionGetQueue}, Queues: []string{"nobody"}}).KeyID
 	w.reset()
