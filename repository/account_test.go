@@ -47,6 +47,10 @@ var unbound = map[string]string{
 	"redrive_step.go StepRedrives": "the job that continues all redrives",
 	"redrive_step.go end":          "the job that continues all redrives",
 	"redrive_step.go move":         "the job that continues all redrives",
+	"session.go GetSession":        "a session is found by the hash of its token, and tells its account",
+	"session.go DeleteSession":     "of the hash of its token, which only its holder knows",
+	"session.go unusedSessions":    "maintenance",
+	"session.go ForgetSessions":    "maintenance",
 	"send.go sendHead":             "a beginning: what follows it has the queue's id",
 	"send.go handHead":             "a beginning: what follows it has the queue's id",
 }

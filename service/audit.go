@@ -19,7 +19,7 @@ type AuditEntry struct {
 	Account   string    // whose queues it was about; empty: not known
 	Actor     string    // see Caller.Name; of another account's: after that account. Empty: nobody was recognised
 	Action    string    // what was done; of a refusal: the right that was not there
-	Resource  string    // a queue's name; empty: none, or what cannot be one
+	Resource  string    // a queue's name, or "key" or "user" and which; empty: none, or what cannot be one
 	Client    string    // the address that it came from; empty: not known
 	RequestID string
 	Result    string // AuditOK, or the code of the error
@@ -44,6 +44,11 @@ const (
 	auditCreateKey     = "create_key"
 	auditRotateKey     = "rotate_key"
 	auditRevokeKey     = "revoke_key"
+	auditCreateUser    = "create_user"
+	auditUpdateUser    = "update_user"
+	auditDeleteUser    = "delete_user"
+	auditSignIn        = "sign_in"
+	auditSignOut       = "sign_out"
 )
 
 // AuditDetail is what else there is to say: names of settings, ids and numbers.
@@ -82,8 +87,8 @@ func (s *Service) record(ctx context.Context, caller Caller, entry AuditEntry, e
 	}
 }
 
-// recordFirst writes into the log what a caller is about to change of keys or users, who are not to be
-// made or changed unnoticed: where that is not possible, neither is the change. A change that
+// recordFirst writes into the log what a caller is about to change of keys, which are not to be made
+// or changed unnoticed: where that is not possible, neither is the change. A change that
 // then fails has a second entry, by record.
 func (s *Service) recordFirst(ctx context.Context, caller Caller, entry AuditEntry) error {
 	if entry = s.auditEntry(ctx, caller, entry); entry.ID == "" {

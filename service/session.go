@@ -174,12 +174,20 @@ func (s *Service) noteSignIn(ctx context.Context, signIn SignIn, caller Caller, 
 		level, result = slog.LevelWarn, string(ErrorCode(err))
 	}
 	s.log.Log(ctx, level, "sign-in", "caller", caller.Name(), "client", signIn.From, "result", result)
+	if err == nil {
+		caller.From = signIn.From
+		s.record(ctx, caller, AuditEntry{Action: auditSignIn}, nil)
+		return
+	}
+	// Nobody has shown to be the one whom it was about.
+	s.record(ctx, Caller{From: signIn.From}, AuditEntry{Action: auditSignIn, Account: caller.Account, Resource: caller.Name()}, err)
 }
 
 // noteSignOut notes that somebody has signed out, or could not.
 func (s *Service) noteSignOut(ctx context.Context, caller Caller, err error) {
 	if err == nil {
 		s.log.InfoContext(ctx, "sign-out", "caller", caller.Name(), "client", caller.From)
+		s.record(ctx, caller, AuditEntry{Action: auditSignOut}, nil)
 	}
 }
 

@@ -52,7 +52,7 @@ type UserPage struct {
 // CreateUser makes a user, or fails with CodeUserExists. Nobody gives rights that they do not have.
 func (s *Service) CreateUser(ctx context.Context, caller Caller, create CreateUser) (User, error) {
 	user, err := s.createUser(ctx, caller, create)
-	s.noteUserChange(ctx, caller, "create_user", create.Name, err)
+	s.noteUserChange(ctx, caller, auditCreateUser, create.Name, err)
 	return user, err
 }
 
@@ -111,7 +111,7 @@ func (s *Service) ListUsers(ctx context.Context, caller Caller, list ListUsers) 
 // the rights that the user has, or whoever sets a password could take them, and those to give.
 func (s *Service) UpdateUser(ctx context.Context, caller Caller, name string, update UpdateUser) (User, error) {
 	user, err := s.updateUser(ctx, caller, name, update)
-	s.noteUserChange(ctx, caller, "update_user", name, err)
+	s.noteUserChange(ctx, caller, auditUpdateUser, name, err)
 	return user, err
 }
 
@@ -165,7 +165,7 @@ func (s *Service) applyUpdate(ctx context.Context, caller Caller, user *StoredUs
 // DeleteUser deletes a user and ends the user's sessions. The caller must have the rights that the user has.
 func (s *Service) DeleteUser(ctx context.Context, caller Caller, name string) error {
 	err := s.deleteUser(ctx, caller, name)
-	s.noteUserChange(ctx, caller, "delete_user", name, err)
+	s.noteUserChange(ctx, caller, auditDeleteUser, name, err)
 	return err
 }
 
@@ -196,6 +196,13 @@ func (s *Service) changedUsers(ctx context.Context) {
 func (s *Service) noteUserChange(ctx context.Context, caller Caller, action, user string, err error) {
 	if err == nil {
 		s.log.InfoContext(ctx, "user changed", "action", action, "user", user, "caller", caller.Name())
+	}
+	switch ErrorCode(err) {
+	case CodeUnauthenticated, CodeForbidden: // noted as a refusal
+	case CodeUserNotFound, CodeInvalidParameter, CodeMissingParameter: // what stands for the name may be anything
+		s.record(ctx, caller, AuditEntry{Action: action}, err)
+	default:
+		s.record(ctx, caller, AuditEntry{Action: action, Resource: "user " + user}, err)
 	}
 }
 

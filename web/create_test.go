@@ -40,6 +40,7 @@ func TestCreateQueueWithSettings(t *testing.T) {
 	want := service.Settings{
 		VisibilityTimeout: 90 * time.Second, Delay: 5 * time.Second, Retention: 48 * time.Hour,
 		ReceiveWait: 20 * time.Second, MaxMessageSize: 2048, Durability: service.DurabilityAsync,
+		Encryption: service.EncryptionNone,
 	}
 	if queue.Settings != want {
 		t.Errorf("settings %+v, want %+v", queue.Settings, want)

@@ -15,7 +15,7 @@ import (
 var askers = map[string][]string{
 	"SecretsOf":      {"api/auth/signatures.go"},
 	"CallerOfSecret": {"api/auth/signatures.go"},
-	"CallerOfKey":    {},
+	"CallerOfKey":    {"service/session.go"},
 }
 
 func TestWhoAsksForCallers(t *testing.T) {

@@ -71,6 +71,10 @@ func newWorld(t *testing.T, opts service.Options) *world {
 		t: t, svc: svc, router: testserver.SecureHandler(t, svc, sigv4.Options{}), owner: service.Owner(home), keys: map[string]service.Credentials{},
 	}
 	w.other = w.key(home, service.Rights{Actions: []service.Action{service.ActionGetQueue}, Queues: []string{"nobody"}}).KeyID
+	_, err = svc.CreateUser(t.Context(), w.owner, service.CreateUser{
+		Name: somebody, Password: "correct horse battery", Rights: service.Rights{Actions: []service.Action{service.ActionGetQueue}, Queues: []string{"nobody"}},
+	})
+	w.must(err)
 	w.reset()
 	return w
 }
@@ -171,13 +175,16 @@ func (w *world) state() string {
 		key.LastUsedAt = time.Time{}
 		fmt.Fprintf(&text, "%+v\n", key)
 	}
+	users, err := w.svc.ListUsers(ctx, w.owner, service.ListUsers{})
+	w.must(err)
+	fmt.Fprintf(&text, "%+v\n", users)
 	return text.String()
 }
 
 // fill puts names into a request's text.
 func (w *world) fill(text string) string {
 	return strings.NewReplacer(
-		"{queue}", orders, "{dead}", dead, "{receipt}", w.receipt, "{redrive}", w.redrive, "{key}", w.other,
+		"{queue}", orders, "{dead}", dead, "{receipt}", w.receipt, "{redrive}", w.redrive, "{key}", w.other, "{user}", somebody,
 		"{url}", host+"/"+home+"/"+orders, "{deadurl}", host+"/"+home+"/"+dead,
 		"{otherarn}", "arn:aws:sqs:"+testserver.Region+":"+home+":"+other, "{deadarn}", "arn:aws:sqs:"+testserver.Region+":"+home+":"+dead,
 	).Replace(text)
@@ -249,6 +256,9 @@ func (w *world) console(c service.Credentials, method, path, form string) answer
 	handler := web.New(w.svc, web.Options{Logger: slog.New(slog.DiscardHandler)})
 	return serve(handler, r.WithContext(auth.WithCaller(r.Context(), w.caller(c))))
 }
+
+// somebody is a user who is there at the beginning.
+const somebody = "somebody"
 
 // need is a right that a route asks for: an action with a queue. Without a queue: with all queues.
 type need struct {
