@@ -76,6 +76,7 @@ func (r rest) GetQueue(name string) (service.Queue, error) {
 		ReceiveWait:          duration(q.WaitSeconds),
 		MaxMessageSize:       q.MaxMessageSize,
 		Durability:           service.Durability(q.Durability),
+		Encryption:           service.Encryption(q.Encryption),
 		FIFO:                 q.FIFO,
 		ContentDeduplication: q.ContentDeduplication,
 		DeduplicationScope:   service.DeduplicationScope(q.DeduplicationScope),
