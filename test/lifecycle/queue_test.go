@@ -26,8 +26,7 @@ func TestQueueSettings(t *testing.T) {
 		b.wantCode(service.CodeQueueExists, b.CreateQueue(queue, service.QueueChange{Delay: new(6 * time.Second)}))
 		want := service.Queue{Name: queue, Tags: change.Tags, Settings: service.Settings{
 			VisibilityTimeout: 90 * time.Second, Delay: 5 * time.Second, Retention: 24 * time.Hour, ReceiveWait: 20 * time.Second,
-			MaxMessageSize: 2048, DeadLetter: change.DeadLetter, Durability: service.DurabilityDefault,
-			Encryption: service.EncryptionNone,
+			MaxMessageSize: 2048, DeadLetter: change.DeadLetter, Durability: service.DurabilityDefault, Encryption: service.EncryptionNone,
 		}}
 		b.wantQueue(want)
 

@@ -129,7 +129,7 @@ func (s sqs) GetQueue(name string) (service.Queue, error) {
 		ReceiveWait:          duration(number("ReceiveMessageWaitTimeSeconds")),
 		MaxMessageSize:       number("MaximumMessageSize"),
 		Durability:           service.DurabilityDefault, // SQS has no other
-		Encryption:           service.EncryptionNone,    // nor here
+		Encryption:           service.EncryptionNone,    // nor this
 		FIFO:                 attributes["FifoQueue"] == "true",
 		ContentDeduplication: attributes["ContentBasedDeduplication"] == "true",
 	}

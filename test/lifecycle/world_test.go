@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/jackc/pgx/v5"
 
 	"tusq/client"
@@ -48,25 +49,29 @@ func newWorld(t testing.TB) *world {
 	if _, err := w.clock.Exec(ctx, freezeSQL, pgx.QueryExecModeSimpleProtocol, w.now); err != nil {
 		t.Fatalf("stop the clock: %v", err)
 	}
-	w.Service = testservice.On(t, w.Database, service.Options{})
-	server := httptest.NewServer(testserver.Handler(t, w.Service))
-	t.Cleanup(server.Close)
-	w.Surfaces = surfaces(t, w.Service, server)
+	secure := testserver.SecureOn(t, w.Database, service.Options{})
+	w.Service = secure.Service
+	open := httptest.NewServer(testserver.Handler(t, w.Service))
+	t.Cleanup(open.Close)
+	w.Surfaces = surfaces(t, secure, open.URL)
 	return w
 }
 
-func surfaces(t testing.TB, svc *service.Service, server *httptest.Server) []surface {
+// surfaces are a service's. REST has a token and SQS JSON is signed, by an administrator; SQS Query
+// comes by a server, at the URL open, that asks for neither.
+func surfaces(t testing.TB, secure *testserver.Secure, open string) []surface {
 	ctx := context.Background()
-	restClient, err := client.New(server.URL, client.WithRetry(0))
+	restClient, err := client.New(secure.URL, client.WithRetry(0), client.WithToken(secure.Token()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := wire{ctx: ctx, http: &http.Client{Transport: server.Client().Transport}, base: server.URL}
+	signed := wire{ctx: ctx, http: &http.Client{Transport: signer{v4.NewSigner(), secure.Admin}}, base: secure.URL}
+	unsigned := wire{ctx: ctx, http: &http.Client{}, base: open}
 	return []surface{
-		canaried{core{ctx, svc}},
+		canaried{core{ctx, secure.Service}},
 		canaried{rest{ctx, restClient}},
-		canaried{sqs{jsonProtocol{w}, "SQS JSON", server.URL}},
-		canaried{sqs{queryProtocol{w}, "SQS Query", server.URL}},
+		canaried{sqs{jsonProtocol{signed}, "SQS JSON", secure.URL}},
+		canaried{sqs{queryProtocol{unsigned}, "SQS Query", open}},
 	}
 }
 

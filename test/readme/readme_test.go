@@ -19,14 +19,27 @@ const root = "../.."
 
 var block = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```")
 
-// blocks are the README's code blocks of a language, with another server's address.
-func blocks(t *testing.T, language, url string) (found []string) {
+// forReal is the heading from which on the README has a server that asks for keys.
+const forReal = "\n## Run it for real\n"
+
+// parts are the README before and after forReal.
+func parts(t *testing.T) (keyFree, withKeys string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, match := range block.FindAllStringSubmatch(string(text), -1) {
+	keyFree, withKeys, found := strings.Cut(string(text), forReal)
+	if !found {
+		t.Fatalf("the README has no %q", forReal)
+	}
+	return keyFree, withKeys
+}
+
+// blocks are the code blocks of a language in a part of the README, with another server's address.
+func blocks(t *testing.T, part, language, url string) (found []string) {
+	t.Helper()
+	for _, match := range block.FindAllStringSubmatch(part, -1) {
 		if match[1] == language {
 			found = append(found, strings.ReplaceAll(match[2], "http://127.0.0.1:9324", url))
 		}
@@ -39,16 +52,16 @@ func blocks(t *testing.T, language, url string) (found []string) {
 
 func TestShellExamples(t *testing.T) {
 	t.Parallel()
+	keyFree, _ := parts(t)
 	url := testserver.New(t)
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "tusq")
-	run(t, exec.CommandContext(t.Context(), "go", "build", "-o", binary, "tusq/cmd/tusq"))
+	binary := build(t, dir)
 	repository, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out string
-	for _, script := range blocks(t, "sh", url) {
+	for _, script := range blocks(t, keyFree, "sh", url) {
 		script = strings.ReplaceAll(script, "bin/tusq", binary)
 		script = strings.ReplaceAll(script, "git log", "git -C "+repository+" log -3")
 		script = strings.ReplaceAll(script, "curl ", "curl --fail-with-body -sS ")
@@ -68,15 +81,44 @@ func TestShellExamples(t *testing.T) {
 	}
 }
 
+// TestExamplesWithKeys runs what is shown for a server that asks for keys.
+func TestExamplesWithKeys(t *testing.T) {
+	t.Parallel()
+	_, withKeys := parts(t)
+	server := testserver.NewSecure(t)
+	dir := t.TempDir()
+	binary := build(t, dir)
+	var out string
+	for _, script := range blocks(t, withKeys, "sh", server.URL) {
+		script = strings.ReplaceAll(script, "bin/tusq", binary)
+		script = strings.ReplaceAll(script, "curl ", "curl --fail-with-body -sS ")
+		command := exec.CommandContext(t.Context(), "sh", "-ec", script)
+		command.Dir = dir
+		command.Env = append(os.Environ(), "TUSQ_URL="+server.URL, "TUSQ_TOKEN="+server.Token())
+		out += run(t, command)
+	}
+	if !strings.Contains(out, "created key shop") || !strings.Contains(out, `"name":"orders"`) {
+		t.Errorf("the examples printed\n%s", out)
+	}
+}
+
+func build(t *testing.T, dir string) (binary string) {
+	t.Helper()
+	binary = filepath.Join(dir, "tusq")
+	run(t, exec.CommandContext(t.Context(), "go", "build", "-o", binary, "tusq/cmd/tusq"))
+	return binary
+}
+
 func TestGoExample(t *testing.T) {
 	t.Parallel()
+	keyFree, _ := parts(t)
 	url := testserver.New(t)
 	dir, err := os.MkdirTemp(".", ".example-") // inside the module, hidden from ./...
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	for _, source := range blocks(t, "go", url) {
+	for _, source := range blocks(t, keyFree, "go", url) {
 		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o600); err != nil {
 			t.Fatal(err)
 		}
