@@ -114,6 +114,10 @@ func (d *door) refuse(c net.Conn) {
 		if d.tls != nil || c.SetDeadline(time.Now().Add(refusalTimeout)) != nil {
 			return
 		}
+		// Clients expect no answer before they have asked.
+		if _, err := c.Read(make([]byte, 1)); err != nil {
+			return
+		}
 		if _, err := io.WriteString(c, refusal); err != nil {
 			return
 		}
