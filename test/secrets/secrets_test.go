@@ -41,7 +41,7 @@ func TestSecretsAreNotSeen(t *testing.T) {
 func (w *world) tamper() {
 	w.t.Helper()
 	w.ask(request{method: "POST", url: w.second.url + "/v1/queues/sealed/messages", body: message(w.sealedBody, w.sealedBody), want: 200})
-	w.postgres.exec(w.t, `UPDATE messages SET body = 'A' || substr(body, 2) WHERE queue_id = (SELECT id FROM queues WHERE name = 'sealed')`)
+	w.postgres.exec(w.t, `UPDATE messages SET body = 'B' || substr(body, 2) WHERE queue_id = (SELECT id FROM queues WHERE name = 'sealed')`)
 	w.ask(request{method: "POST", url: w.second.url + "/v1/queues/sealed/messages/receive", body: `{"max": 10}`, shows: true, want: 200})
 }
 
