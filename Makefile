@@ -18,9 +18,11 @@ run: setup build ## install what is missing, build, and serve on http://127.0.0.
 	bin/tusq serve
 
 # The race detector watches what shares memory; programs that are started are built without it. `make lint` vets.
+# Allocations are counted apart: under the detector pools forget at random.
 # The strains say something after minutes only, and Patroni is to be installed first: they are scenarios of make fault.
 test: setup-test ## install what is missing and run every test
 	go test -vet=off $(RACE) -timeout 8m ./api/... ./client ./internal/... ./migrations ./repository ./service/... ./web
+	go test -vet=off -run Alloc ./api ./api/auth/sigv4
 	go test -vet=off -timeout 8m ./cmd/... ./openapi/... ./test/...
 	cd test/clients/gocloud && go test -vet=off -timeout 5m ./...
 	cd bench && go test -vet=off -timeout 2m ./...
