@@ -99,7 +99,8 @@ FOR UPDATE`, queueID, ids)
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// claim makes the messages invisible anew, for no longer than a message may be in flight.
+// claim makes the messages invisible anew, for no longer than a message may be in flight. Their leases always end
+// at another time than before, by which a release of the receive that is repeated knows that it comes too late.
 func (a attempt) claim(ctx context.Context, tx pgx.Tx, queueID int64, visibility time.Duration) ([]service.Claimed, error) {
 	rows, _ := tx.Query(ctx, `
 WITH unchanged AS MATERIALIZED (
@@ -107,7 +108,8 @@ WITH unchanged AS MATERIALIZED (
 	WHERE m.lease = t.lease AND m.visible_at = $4 AND m.visible_at > tusq_now()
 )
 UPDATE messages m
-SET visible_at = least(tusq_now() + $5::interval, m.received_at + interval '12 hours')
+SET visible_at = least(tusq_now() + $5::interval,
+	greatest(m.visible_at, m.received_at + interval '12 hours' - interval '1 millisecond') - interval '1 microsecond')
 FROM unchanged u
 WHERE m.ctid = u.ctid AND m.queue_id = u.queue_id
 RETURNING u.place, `+messageColumns("m"), queueID, a.ids, a.leases, a.visibleAt, visibility)

@@ -44,7 +44,7 @@ func TestCostDoesNotDependOnTheBacklog(t *testing.T) {
 	statements := s.hotStatements([]service.MessageID{outgoing(1)[0].ID})
 	statements["delete"] = hotStatement{sql: deleteSQL, args: []any{s.queue.ID, 0, ids, leases}}
 	statements["extend"] = hotStatement{sql: extendSQL, args: []any{s.queue.ID, ids, leases, leases}}
-	statements["release"] = hotStatement{sql: releaseSQL, args: []any{s.queue.ID, ids, leases}}
+	statements["release"] = hotStatement{sql: releaseSQL, args: []any{s.queue.ID, ids, leases, "NULL"}}
 	hot := []string{"send", "hand", "claim", "delete", "extend", "release"}
 	measure := func() map[string]plan {
 		measured := map[string]plan{}

@@ -95,12 +95,19 @@ const undoClaim = `SET visible_at = tusq_now(),
 	returned = m.receive_count > 1,
 	first_received_at = CASE WHEN m.receive_count > 1 THEN m.first_received_at END`
 
-// releaseSQL undoes claims whose receiver has gone. It reads by the primary key.
+// releaseSQL undoes claims whose receiver has gone, on a FIFO queue only those whose leases end when they
+// ended then: a repeated attempt has the same leases, with another end. It reads by the primary key.
 const releaseSQL = `
 WITH found AS MATERIALIZED (
 	SELECT m.ctid, m.queue_id, s.lease
-	FROM unnest($2::uuid[], $3::bigint[]) AS s (id, lease)
-	` + findLease + `
+	FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[]) AS s (id, lease, visible_at)
+	CROSS JOIN LATERAL (
+		SELECT ctid, queue_id
+		FROM messages
+		WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease AND visible_at = coalesce(s.visible_at, visible_at)
+		ORDER BY id
+		LIMIT 1
+	) AS m
 )
 UPDATE messages m
 ` + undoClaim + `
@@ -118,8 +125,12 @@ func queueDeletes(b *batch, w *service.QueueWork, lane int) {
 }
 
 func queueReleases(b *batch, w *service.QueueWork) {
-	ids, leases, index := settlementArrays(w.Releases)
-	b.queue(releaseSQL, w.QueueID, ids, leases).rows(index.read)
+	n := len(w.Releases)
+	ids, leases, ends := make(uuidArray, n), make(int8Array, n), make([]pgtype.Timestamptz, n)
+	for i, s := range w.Releases {
+		ids[i], leases[i], ends[i] = s.ID, s.Lease, pgtype.Timestamptz{Time: s.VisibleAt, Valid: w.FIFO}
+	}
+	b.queue(releaseSQL, w.QueueID, ids, leases, ends).rows(settlementIndex(w.Releases).read)
 }
 
 // queueExtends extends each lease once: of several extends in one flush the last counts.

@@ -288,11 +288,34 @@ func TestReceiveAttemptsOfAVanishedReceiver(t *testing.T) {
 	if len(first) != 1 || len(second) != 1 || first[0].Receipt == second[0].Receipt {
 		t.Fatalf("received %+v and, visible again, %+v", first, second)
 	}
-	if err := w.ReleaseMessages(w.ctx, caller, w.queue, []string{second[0].Receipt}); err != nil {
+	if err := w.ReleaseMessages(w.ctx, caller, w.queue, second); err != nil {
 		t.Fatal(err)
 	}
 	if third := w.receiveFor(w.queue, attempt); len(third) != 1 || third[0].Receipt == second[0].Receipt || third[0].ReceiveCount != 2 {
 		t.Errorf("after the release: %+v", third)
+	}
+}
+
+// TestReleaseAfterARepetition has a receive whose receiver has gone released only when the same
+// attempt has received its messages once more: they stay with that.
+func TestReleaseAfterARepetition(t *testing.T) {
+	w := fifoWorld(t, service.QueueChange{})
+	w.post("a:1", "a:2", "a:3", "a:4")
+	for _, visibility := range []time.Duration{time.Minute, service.MaxVisibility} {
+		attempt := service.ReceiveMessages{Max: 2, Wait: new(time.Duration(0)), AttemptID: visibility.String(), Visibility: &visibility}
+		first := w.receiveFor(w.queue, attempt)
+		for range 2 {
+			again := w.receiveFor(w.queue, attempt)
+			if len(first) != 2 || len(again) != 2 || again[0].Receipt != first[0].Receipt {
+				t.Fatalf("received %+v, and again %+v", first, again)
+			}
+			if err := w.ReleaseMessages(w.ctx, caller, w.queue, first); err != nil {
+				t.Fatal(err)
+			}
+			w.wantTake(10)
+			first = again
+		}
+		w.mustDelete(first...)
 	}
 }
 

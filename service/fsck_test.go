@@ -79,7 +79,7 @@ func (w *world) disturb(replica *service.Service, suffix, body string) {
 			case 1:
 				_, _ = replica.ExtendMessages(w.ctx, caller, queue, []service.ExtendVisibility{{Receipt: m.Receipt}})
 			default:
-				_ = replica.ReleaseMessages(w.ctx, caller, queue, []string{m.Receipt})
+				_ = replica.ReleaseMessages(w.ctx, caller, queue, []service.Message{m})
 			}
 		}
 	}

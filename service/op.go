@@ -123,11 +123,18 @@ func (s *Service) release(queue *Queue, messages []Claimed) {
 		return
 	}
 	faultpoint.Pass("service.release")
-	ops := make([]*op, len(messages))
-	for i, m := range messages {
-		ops[i] = &op{kind: opRelease, queue: queue, settle: &Settlement{ID: m.ID, Lease: m.Lease, GroupID: m.Message.GroupID}}
-	}
-	if err := s.flusherOf(queue).engine.Submit(ops); err != nil {
+	if err := s.flusherOf(queue).engine.Submit(releases(queue, messages)); err != nil {
 		s.log.Warn("messages of a receiver that left stay in flight until their timeout", "count", len(messages), "err", err)
 	}
+}
+
+// releases are the operations that undo claims, where they still hold.
+func releases(queue *Queue, messages []Claimed) []*op {
+	ops := make([]*op, len(messages))
+	for i, m := range messages {
+		ops[i] = &op{kind: opRelease, queue: queue, settle: &Settlement{
+			ID: m.ID, Lease: m.Lease, GroupID: m.Message.GroupID, VisibleAt: m.Message.VisibleAt,
+		}}
+	}
+	return ops
 }

@@ -31,18 +31,26 @@ func (s *Service) ExtendMessages(ctx context.Context, caller Caller, queue strin
 }
 
 // ReleaseMessages undoes a receive whose answer could not be delivered: the messages
-// are visible at once and the receive is not counted. Receipts that no longer hold
-// are passed over.
-func (s *Service) ReleaseMessages(ctx context.Context, caller Caller, queue string, receipts []string) error {
-	items := make([]ExtendVisibility, len(receipts))
-	for i, r := range receipts {
-		items[i].Receipt = r
-	}
+// are visible at once and the receive is not counted. Those whose receipts no longer
+// hold are passed over, and those that the same attempt has received once more.
+func (s *Service) ReleaseMessages(ctx context.Context, caller Caller, queue string, messages []Message) error {
 	if err := s.authorize(ctx, caller, ActionReceiveMessages, queue); err != nil {
 		return err
 	}
-	_, err := s.settle(ctx, caller, queue, opRelease, items)
-	return err
+	q, err := s.queues.get(ctx, caller.Account, queue)
+	if err != nil {
+		return err
+	}
+	var claimed []Claimed
+	for _, m := range messages {
+		if r, err := s.receipts.open(m.Receipt); err == nil && r.queueID == q.ID {
+			claimed = append(claimed, Claimed{ID: r.id, Lease: r.lease, Message: Message{GroupID: r.groupID, VisibleAt: m.VisibleAt}})
+		}
+	}
+	if len(claimed) == 0 {
+		return nil
+	}
+	return s.do(ctx, releases(q, claimed))
 }
 
 // settleAttempts is how often a settlement is tried whose lease holds, while others
@@ -86,9 +94,6 @@ func (s *Service) settle(ctx context.Context, caller Caller, queue string, kind 
 	for attempt := 1; len(ops) > 0; attempt++ {
 		if err := s.do(ctx, ops); err != nil {
 			return nil, err
-		}
-		if kind == opRelease {
-			break // what does not hold is passed over
 		}
 		if ops, err = s.explain(ctx, q, ops, answers, attempt == settleAttempts); err != nil {
 			return nil, err

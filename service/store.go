@@ -344,6 +344,10 @@ type Settlement struct {
 	GroupID string        // of a FIFO queue's message
 	Timeout time.Duration // of an extend
 
+	// VisibleAt is of a release from a FIFO queue: when the lease ended as it was given. An
+	// attempt that was repeated since has the same lease, with another end, and keeps it.
+	VisibleAt time.Time
+
 	// Answers.
 	Done    bool // the lease held: on a FIFO queue, and had not ended
 	TooLong bool // an extend would have gone beyond MaxVisibility after the receive

@@ -127,7 +127,7 @@ func TestReceiverThatLeavesReleasesItsMessages(t *testing.T) {
 			t.Fatal(a.err)
 		}
 		for _, m := range a.messages { // it was answered before it left
-			if err := w.ReleaseMessages(w.ctx, caller, w.queue, []string{m.Receipt}); err != nil {
+			if err := w.ReleaseMessages(w.ctx, caller, w.queue, []service.Message{m}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -153,7 +153,7 @@ func TestReceiverThatLeavesPassesItsWakeOn(t *testing.T) {
 		w.send("job")
 		leave()
 		if a := <-first; a.err == nil { // it was answered before it left
-			if err := w.ReleaseMessages(w.ctx, caller, w.queue, []string{a.messages[0].Receipt}); err != nil {
+			if err := w.ReleaseMessages(w.ctx, caller, w.queue, a.messages); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -211,7 +211,7 @@ func TestReleaseUndoesTheReceive(t *testing.T) {
 	w := setup(t, service.QueueChange{})
 	w.send("job")
 	m := w.one(w.queue)
-	if err := w.ReleaseMessages(w.ctx, caller, w.queue, []string{m.Receipt, "garbage"}); err != nil {
+	if err := w.ReleaseMessages(w.ctx, caller, w.queue, []service.Message{m, {Receipt: "garbage"}}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantStats(w.queue, service.Stats{Visible: 1})

@@ -63,13 +63,9 @@ func (a api) deliver(w http.ResponseWriter, r *http.Request, messages []service.
 	if err == nil || len(messages) == 0 {
 		return nil
 	}
-	receipts := make([]string, len(messages))
-	for i, m := range messages {
-		receipts[i] = m.Receipt
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), releaseTimeout)
 	defer cancel()
-	if err := a.service.ReleaseMessages(ctx, auth.Caller(ctx), queueName(r), receipts); err != nil {
+	if err := a.service.ReleaseMessages(ctx, auth.Caller(ctx), queueName(r), messages); err != nil {
 		telemetry.SetError(ctx, fmt.Errorf("release undelivered messages: %w", err))
 	}
 	return err

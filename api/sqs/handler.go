@@ -78,7 +78,7 @@ type call struct {
 // claimed are received messages on their way to the receiver.
 type claimed struct {
 	queue    string
-	receipts []string
+	messages []service.Message
 }
 
 // codec is a form of requests and answers.
@@ -174,7 +174,7 @@ func send(w http.ResponseWriter, status int, contentType []string, body []byte) 
 func (h *Handler) release(ctx context.Context, c *call) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	err := h.svc.ReleaseMessages(ctx, c.caller, c.claimed.queue, c.claimed.receipts)
+	err := h.svc.ReleaseMessages(ctx, c.caller, c.claimed.queue, c.claimed.messages)
 	if err != nil {
 		h.log.WarnContext(ctx, "messages of a receiver that has gone were not released",
 			"request_id", telemetry.RequestID(ctx), "queue", c.claimed.queue, "caller", c.caller.Account, "err", err)

@@ -40,11 +40,10 @@ func (c *call) receiveMessage(ctx context.Context, in *receiveMessageInput) (*re
 		return new(receiveMessageOutput), nil
 	}
 	out := &receiveMessageOutput{Messages: make([]message, len(received))}
-	c.claimed = &claimed{queue: queue, receipts: make([]string, len(received))}
+	c.claimed = &claimed{queue: queue, messages: received}
 	wanted := slices.Concat(in.AttributeNames, in.MessageSystemAttributeNames)
 	for i, m := range received {
 		out.Messages[i] = c.receivedMessage(m, wanted, in.MessageAttributeNames)
-		c.claimed.receipts[i] = m.Receipt
 	}
 	return out, nil
 }
