@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Caller is who a call is made for. It can be made only by what has found out who calls, or
@@ -20,6 +21,7 @@ type actor struct {
 	name    string // for the audit log: what kind of actor, and its id
 	account string // its own
 	rights  grants
+	bounds  bounds
 	ended   <-chan struct{} // closed when the rights hold no longer; nil: never
 }
 
@@ -85,6 +87,36 @@ func (c Caller) ended() <-chan struct{} {
 		return nil
 	}
 	return c.actor.ended
+}
+
+// mayGive tells whether the caller may do, and may do from there and as long, all that somebody with these
+// rights and bounds may: nobody gives what they do not have.
+func (c Caller) mayGive(rights Rights, b bounds) bool {
+	return c.actor.rights.cover(rights) && c.actor.bounds.cover(b)
+}
+
+// bounds are from where and until when somebody may call.
+type bounds struct {
+	sources []netip.Prefix // none: from everywhere
+	until   time.Time      // zero: for ever
+}
+
+// cover tells whether whatever is inside other is inside b.
+func (b bounds) cover(other bounds) bool {
+	if !b.until.IsZero() && (other.until.IsZero() || other.until.After(b.until)) {
+		return false
+	}
+	if len(b.sources) > 0 && len(other.sources) == 0 {
+		return false
+	}
+	for _, source := range other.sources {
+		if len(b.sources) > 0 && !slices.ContainsFunc(b.sources, func(own netip.Prefix) bool {
+			return own.Bits() <= source.Bits() && own.Contains(source.Addr())
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // Rights are what a key or a user may do: each of the actions with each of the queues of its account.

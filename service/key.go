@@ -54,7 +54,7 @@ type KeyPage struct {
 	Cursor string // of the next page; empty on the last
 }
 
-// CreateKey makes a key, which may do no more than the caller. Its credentials are told this once.
+// CreateKey makes a key, which may do no more than the caller, from no more networks, and for no longer. Its credentials are told this once.
 func (s *Service) CreateKey(ctx context.Context, caller Caller, create CreateKey) (AccessKey, Credentials, error) {
 	account, err := s.authorizeKeys(ctx, caller, create.Account)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Service) CreateKey(ctx context.Context, caller Caller, create CreateKey
 	if err := create.valid(); err != nil {
 		return AccessKey{}, Credentials{}, err
 	}
-	if !caller.actor.rights.cover(create.Rights) {
+	if !caller.mayGive(create.Rights, create.bounds(s.keys.now.Load().clock())) {
 		return AccessKey{}, Credentials{}, s.refuse(ctx, caller, ActionManageKeys, "", errBeyondRights())
 	}
 	credentials := NewCredentials()
@@ -145,7 +145,7 @@ func (s *Service) authorizeKeyChange(ctx context.Context, caller Caller, id stri
 		return AccessKey{}, err
 	case !key.RevokedAt.IsZero():
 		return AccessKey{}, ErrKeyNotFound(id)
-	case !caller.actor.rights.cover(key.Rights):
+	case !caller.mayGive(key.Rights, key.bounds()):
 		return AccessKey{}, s.refuse(ctx, caller, ActionManageKeys, "", errBeyondRights())
 	}
 	return key, nil
@@ -222,6 +222,17 @@ func (s *Service) isOperator(caller Caller) bool {
 	return caller.actor != nil && caller.Home() == s.account && caller.actor.rights.cover(Everything())
 }
 
+// bounds are those that a key made now would have.
+func (c CreateKey) bounds(now time.Time) bounds {
+	b := bounds{sources: c.Sources}
+	if c.Expires > 0 {
+		b.until = now.Add(c.Expires)
+	}
+	return b
+}
+
+func (k AccessKey) bounds() bounds { return bounds{sources: k.Sources, until: k.ExpiresAt} }
+
 func (c CreateKey) valid() error {
 	if !isKeyName(c.Name) {
 		return invalid("name", "name must have 1 to %d characters, none of them a control character.", MaxKeyName)
@@ -260,5 +271,6 @@ func ErrKeyNotFound(id string) *Error {
 }
 
 func errBeyondRights() *Error {
-	return Errorf(CodeForbidden, "A key that may do more than its maker cannot be made, rotated or revoked.")
+	return Errorf(CodeForbidden, "A key that may do more than these credentials, or from more networks, "+
+		"or for longer, cannot be made, rotated or revoked by them.")
 }

@@ -289,9 +289,26 @@ func TestKeysOfOthers(t *testing.T) {
 	_, c = w.create(service.CreateKey{Rights: sendOnly})
 	sender := w.wantCaller(w.Service, c.Token(), "")
 	own, _ := w.create(service.CreateKey{})
+	near := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/16")}
+	_, c = w.create(service.CreateKey{Sources: near})
+	inside := w.wantCaller(w.Service, c.Token(), "")
+	_, c = w.create(service.CreateKey{Expires: time.Hour})
+	passing := w.wantCaller(w.Service, c.Token(), "")
+	bound := func(caller service.Caller, expires time.Duration, sources ...string) error {
+		create := service.CreateKey{Name: "a", Rights: sendOnly, Expires: expires}
+		for _, s := range sources {
+			create.Sources = append(create.Sources, netip.MustParsePrefix(s))
+		}
+		_, _, err := w.CreateKey(w.ctx, caller, create)
+		return err
+	}
 
 	make := func(caller service.Caller, account string, rights service.Rights) error {
 		_, _, err := w.CreateKey(w.ctx, caller, service.CreateKey{Name: "a", Account: account, Rights: rights})
+		return err
+	}
+	user := func(caller service.Caller) error {
+		_, err := w.CreateUser(w.ctx, caller, service.CreateUser{Name: "a", Password: password, Rights: sendOnly})
 		return err
 	}
 	rotate := func(caller service.Caller) error {
@@ -319,6 +336,15 @@ func TestKeysOfOthers(t *testing.T) {
 		{"a manager sees more", get(limited), ""},
 		{"a manager rotates more", rotate(limited), forbidden},
 		{"a manager revokes more", w.RevokeKey(w.ctx, limited, own.ID), forbidden},
+		{"a key of some networks makes one of a part of them", bound(inside, 0, "10.0.7.0/24", "127.0.0.0/8"), ""},
+		{"a key of some networks makes one of a larger one", bound(inside, 0, "10.0.0.0/16", "10.0.0.0/15"), forbidden},
+		{"a key of some networks makes one of another", bound(inside, 0, "192.168.0.0/24"), forbidden},
+		{"a key of some networks makes one of all", bound(inside, time.Hour), forbidden},
+		{"a key of some networks rotates one of all", rotate(inside), forbidden},
+		{"a key of an hour makes one of a part of that", bound(passing, 59*time.Minute, "192.168.0.0/24"), ""},
+		{"a key of an hour makes one of more", bound(passing, 61*time.Minute), forbidden},
+		{"a key of an hour makes one for ever", bound(passing, 0), forbidden},
+		{"a key of an hour makes a user", user(passing), forbidden},
 		{"a tenant makes its own", make(tenant, "", service.Everything()), ""},
 		{"a tenant makes its own by name", make(tenant, "111111111111", service.Everything()), ""},
 		{"a tenant makes another's", make(tenant, testservice.Account, sendOnly), forbidden},

@@ -75,7 +75,7 @@ type credential struct {
 
 func newCredential(key AccessKey) *credential {
 	c := &credential{over: make(chan struct{})}
-	c.actor = actor{name: keyActor + key.ID, account: key.Account, rights: key.Rights.grants(), ended: c.over}
+	c.actor = actor{name: keyActor + key.ID, account: key.Account, rights: key.Rights.grants(), bounds: key.bounds(), ended: c.over}
 	return c
 }
 

@@ -69,7 +69,7 @@ func (s *Service) createUser(ctx context.Context, caller Caller, create CreateUs
 	if err := validPassword(create.Password); err != nil {
 		return User{}, err
 	}
-	if !caller.actor.rights.cover(create.Rights) {
+	if !caller.mayGive(create.Rights, bounds{}) {
 		return User{}, s.refuse(ctx, caller, ActionManageKeys, "", errTooManyRights())
 	}
 	hash, err := s.passwords.hash(ctx, create.Password)
@@ -133,7 +133,7 @@ func (s *Service) updateUser(ctx context.Context, caller Caller, name string, up
 		}
 	}
 	user, err := s.store.UpdateUser(ctx, caller.Account, name, func(user *StoredUser) error {
-		if !caller.actor.rights.cover(user.Rights) {
+		if !caller.mayGive(user.Rights, bounds{}) {
 			return s.refuse(ctx, caller, ActionManageKeys, "", errTooManyRights())
 		}
 		return s.applyUpdate(ctx, caller, user, update, hash)
@@ -153,7 +153,7 @@ func (s *Service) applyUpdate(ctx context.Context, caller Caller, user *StoredUs
 	if err := user.valid(); err != nil {
 		return err
 	}
-	if !caller.actor.rights.cover(user.Rights) {
+	if !caller.mayGive(user.Rights, bounds{}) {
 		return s.refuse(ctx, caller, ActionManageKeys, "", errTooManyRights())
 	}
 	if hash != "" {
@@ -177,7 +177,7 @@ func (s *Service) deleteUser(ctx context.Context, caller Caller, name string) er
 		return ErrUserNotFound(name)
 	}
 	err := s.store.DeleteUser(ctx, caller.Account, name, func(user User) error {
-		if !caller.actor.rights.cover(user.Rights) {
+		if !caller.mayGive(user.Rights, bounds{}) {
 			return s.refuse(ctx, caller, ActionManageKeys, "", errTooManyRights())
 		}
 		return nil
@@ -224,5 +224,6 @@ func ErrUserNotFound(name string) *Error {
 }
 
 func errTooManyRights() *Error {
-	return Errorf(CodeForbidden, "Keys and users can be given, and changed while they have, only rights that these credentials have too.")
+	return Errorf(CodeForbidden, "Users can be given, and changed while they have, only rights that these credentials have too, "+
+		"and none by a key that is for some networks or a time only.")
 }

@@ -12,7 +12,7 @@ import (
 // createKey makes a key.
 //
 //	@Summary		Create a key
-//	@Description	Makes a key that may do each of its actions with each of its queues, and no more than the caller may. The answer has its secret, which is shown this once.
+//	@Description	Makes a key that may do each of its actions with each of its queues, and no more than the caller may, from no more networks and for no longer. The answer has its secret, which is shown this once.
 //	@ID				createKey
 //	@Tags			keys
 //	@Accept			json
