@@ -29,6 +29,7 @@ func (c *checker) stale() {
 }
 
 // overdue says that a receipt of a FIFO queue was used when its lease had certainly ended, and that the message was still there.
+// To give up a lease that has ended, while nobody else has the message, is no fault: that is how a repeated release looks.
 func (c *checker) overdue(m *message, h *hold, s settle) bool {
 	if !h.queue.fifo || c.events[h.event].Key != "" { // a repeated receive may have begun the lease anew
 		return false
@@ -43,7 +44,7 @@ func (c *checker) overdue(m *message, h *hold, s settle) bool {
 			return false
 		}
 	}
-	return s.inv > end+c.slack && (s.op == history.Extend || h.queue.dead == nil && len(h.queue.sources) == 0 && c.thereFor(m, h, h, s))
+	return s.inv > end+c.slack && (s.op == history.Extend && s.visibility > 0 || s.op == history.Delete && h.queue.dead == nil && len(h.queue.sources) == 0 && c.thereFor(m, h, h, s))
 }
 
 // refusable says that a settlement by a receipt that is stale has an answer of its own.

@@ -36,6 +36,8 @@ func TestStaleReceipts(t *testing.T) {
 			receive("q.fifo", 2, 3, g1), remove("q.fifo", 34, 35, ok, g1))},
 		{"deletes in a group at the end of its lease", "", Options{}, fifo(send("q.fifo", 0, 1, ok, grouped(body("a"), "1")),
 			receive("q.fifo", 2, 3, g1), remove("q.fifo", 33, 35, ok, g1))},
+		{"extends in a group after its lease", "C3", Options{}, inGroup(extend("q.fifo", 34, 35, 30, ok, g1), doneInGroup)},
+		{"releases in a group after its lease", "", Options{}, inGroup(extend("q.fifo", 34, 35, 0, ok, g1), doneInGroup)},
 		{"deletes again in a group", "", Options{}, fifo(send("q.fifo", 0, 1, ok, grouped(body("a"), "1")),
 			receive("q.fifo", 2, 3, g1), remove("q.fifo", 5, 6, unknown, g1), remove("q.fifo", 40, 41, ok, g1))},
 		{"deletes late what was extended", "", Options{}, fifo(send("q.fifo", 0, 1, ok, grouped(body("a"), "1")),
