@@ -40,6 +40,12 @@ func (s *Service) FillHashing() (free func()) {
 	}
 }
 
+// KeepAttempts stops the time by which failed attempts to sign in are forgotten.
+func (s *Service) KeepAttempts() {
+	now := time.Now()
+	s.attempts.now = func() time.Time { return now }
+}
+
 // Ended tells whether a caller's rights hold no longer.
 func Ended(caller Caller) bool {
 	select {
