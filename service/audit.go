@@ -19,7 +19,7 @@ type AuditEntry struct {
 	Account   string    // whose queues it was about; empty: not known
 	Actor     string    // see Caller.Name; of another account's: after that account. Empty: nobody was recognised
 	Action    string    // what was done; of a refusal: the right that was not there
-	Resource  string    // a queue's name, or "key" or "user" and which; empty: none, or what cannot be one
+	Resource  string    // a queue's name, or "key" or "user" and which; empty: none, or what cannot be one; brackets: what looks like a receipt
 	Client    string    // the address that it came from; empty: not known
 	RequestID string
 	Result    string // AuditOK, or the code of the error
@@ -116,6 +116,7 @@ func (s *Service) auditEntry(ctx context.Context, caller Caller, entry AuditEntr
 		return AuditEntry{}
 	}
 	entry.ID, entry.RequestID = id.String(), telemetry.RequestID(ctx)
+	entry.Resource = withoutSecret(entry.Resource)
 	account := entry.Account // a key's or a user's
 	entry.Actor, entry.Account = caller.Name(), caller.Account
 	switch {

@@ -58,6 +58,7 @@ func (w *world) messages() {
 			w.ask(request{method: "DELETE", url: elsewhere + m.Receipt + "x"})
 			w.ask(request{method: "DELETE", url: w.first.url + "/v1/queues/" + m.Receipt + "/messages/" + m.Receipt})
 			w.ask(request{method: "GET", url: w.second.url + "/v1/queues/" + m.Receipt})
+			w.ask(request{method: "DELETE", url: w.second.url + "/v1/queues/" + m.Receipt, want: 404}) // which the audit log notes
 			w.ask(request{method: "POST", url: elsewhere + "delete", body: fmt.Sprintf(`{"receipts": [%q]}`, m.Receipt), want: 200})
 			w.ask(request{method: "PATCH", url: base + "/messages/" + m.Receipt, body: `{"visibility_timeout": 60}`, want: 204})
 			w.ask(request{method: "PATCH", url: base + "/messages/" + m.Receipt, body: `{"visibility_timeout": -60}`})
@@ -149,6 +150,9 @@ func (w *world) keys() {
 	w.ask(request{method: "GET", url: base, want: 200})
 	w.ask(request{method: "POST", url: w.first.url + "/v1/queues/orders/messages", body: message(w.body, "x"), token: made.Token().Reveal(), want: 200})
 	w.ask(request{method: "POST", url: w.first.url + "/v1/queues/orders/messages/receive", token: made.Token().Reveal(), want: 403})
+	for _, name := range []string{made.Token().Reveal(), w.admin.Token().Reveal()} { // refusals are noted too
+		w.ask(request{method: "DELETE", url: w.first.url + "/v1/queues/" + name, token: made.Token().Reveal(), want: 403})
+	}
 	rotated := w.learnKey("a rotated key", w.ask(request{method: "POST", url: base + "/" + made.KeyID + "/rotate", body: `{"grace_seconds": 0}`, shows: true, want: 200}))
 	w.ask(request{method: "GET", url: w.first.url + "/v1/queues/orders", token: made.Token().Reveal(), want: 401})
 	w.ask(request{method: "DELETE", url: base + "/" + made.KeyID, want: 204})

@@ -94,6 +94,10 @@ func (w *world) logValues() {
 // look looks at what the replicas and the database show of themselves.
 func (w *world) look() {
 	w.t.Helper()
+	for _, form := range []string{"", " --json"} {
+		w.run(command{args: strings.Fields("audit --max 0" + form)})
+	}
+	w.ask(request{method: "GET", url: w.second.url + "/v1/audit", want: 200})
 	for _, r := range []*replica{w.first, w.second} {
 		for _, path := range []string{"/metrics", "/openapi.json", "/docs", "/console", "/livez", "/readyz"} {
 			want := 200
@@ -135,6 +139,7 @@ func (w *world) wantSeen() {
 		"the log of the second replica":   {"level=DEBUG", "action=SendMessage", "an encrypted message cannot be read", `no_body`},
 		"the log of PostgreSQL":           {"duration: ", "no_body", "password authentication failed", "STATEMENT: "},
 		"tusq --help: standard output":    {"TUSQ_URL"},
+		"answer 200 to GET /v1/audit":     {"[looks like a receipt]", `"forbidden"`, `"sign_in"`, `"create_key"`, `"action":"delete_queue"`},
 		"answer 200 to GET /metrics":      {"tusq_"},
 		"answer 200 to GET /openapi.json": {"createKey"},
 	} {
