@@ -28,9 +28,9 @@ type BenchCmd struct {
 
 	SQS          string `name:"sqs" placeholder:"URL" help:"Measure this SQS endpoint instead of the REST API."`
 	ReceiveURL   string `name:"receive-url" placeholder:"URL" help:"Receive from this address, such as another replica's."`
-	AccessKey    string `env:"AWS_ACCESS_KEY_ID" placeholder:"ID" help:"Sign calls of --sqs with this key. Default: no signature."`
-	SecretKey    string `env:"AWS_SECRET_ACCESS_KEY" placeholder:"KEY" help:"The access key's secret."`
-	SessionToken string `env:"AWS_SESSION_TOKEN" placeholder:"TOKEN" help:"The access key's session."`
+	AccessKey    string `env:"AWS_ACCESS_KEY_ID" placeholder:"ID" help:"Sign calls of --sqs with this key, whose secret is in AWS_SECRET_ACCESS_KEY. Default: no signature."`
+	SecretKey    string `kong:"-"` // from AWS_SECRET_ACCESS_KEY, as whoever lists processes sees flags
+	SessionToken string `kong:"-"` // from AWS_SESSION_TOKEN
 	Region       string `env:"AWS_REGION" default:"us-east-1" help:"Region to sign for."`
 
 	ServerPID   []int  `name:"server-pid" placeholder:"PID" help:"Measure the CPU and the memory of this process and its descendants (Linux only)."`

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tusq/client"
+	"tusq/service"
 	"tusq/test/testserver"
 	"tusq/test/testservice"
 )
@@ -37,7 +38,7 @@ func run(ctx context.Context, serverURL string, stdin io.Reader, args ...string)
 	return runAs(ctx, serverURL, "", stdin, args...)
 }
 
-// runAs is run with a token in the environment.
+// runAs is run with a token in the environment, and its secret for SQS.
 func runAs(ctx context.Context, serverURL, token string, stdin io.Reader, args ...string) (output, error) {
 	var stdout, stderr bytes.Buffer
 	var flags struct {
@@ -52,6 +53,9 @@ func runAs(ctx context.Context, serverURL, token string, stdin io.Reader, args .
 		Fsck    fsckCmd    `cmd:""`
 	}
 	flags.Stdin, flags.Stdout, flags.Stderr, flags.Token = stdin, &stdout, &stderr, token
+	if credentials, ok := service.ParseCredentials(token); ok {
+		flags.Bench.SecretKey = credentials.Secret.Reveal()
+	}
 	parser, err := kong.New(&flags, kong.Writers(&stdout, &stderr), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		return output{}, err

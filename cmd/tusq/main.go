@@ -42,6 +42,7 @@ func execute(args []string) int {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	c := cli{Globals: Globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Token: os.Getenv("TUSQ_TOKEN")}}
+	c.Bench.SecretKey, c.Bench.SessionToken = os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")
 	parser, err := kong.New(&c,
 		kong.Name("tusq"),
 		kong.Description("A message queue service on PostgreSQL: an SQS that you own."),

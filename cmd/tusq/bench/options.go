@@ -125,7 +125,7 @@ func (o *Options) check() error {
 	case o.Rate < 0 || o.Rate > 1e9:
 		return errors.New("--rate: 0 to 1,000,000,000")
 	case o.SQS != "" && (o.Signing.AccessKey == "") != (o.Signing.SecretKey == ""):
-		return errors.New("--access-key and --secret-key belong together")
+		return errors.New("--access-key and AWS_SECRET_ACCESS_KEY belong together")
 	}
 	return errors.Join(o.checkQueues(), o.checkWorkload())
 }
