@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tusq/internal/pgtest"
 	"tusq/service"
 	"tusq/test/testservice"
@@ -275,6 +277,46 @@ func TestKeyLimits(t *testing.T) {
 	if _, err := w.CallerOfKey(w.ctx, short.ID, local); codeOf(err) != service.CodeUnauthenticated {
 		t.Errorf("by its id an expired key is %v", err)
 	}
+}
+
+// An account, and the deployment, have so many keys that work, and no more. Whoever revokes one has room again.
+func TestMostKeys(t *testing.T) {
+	w := setupKeys(t, service.Options{})
+	first, _ := w.create(service.CreateKey{})
+	conn, err := pgx.Connect(w.ctx, w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(w.ctx)
+	fill := func(account string, n int) {
+		t.Helper()
+		if _, err := conn.Exec(w.ctx, `
+INSERT INTO keys (id, account, name, actions, queues, created_at, created_by)
+SELECT $1 || n, $1, name, actions, queues, created_at, created_by FROM keys, generate_series(1, $2) n WHERE id = $3`,
+			account, n, first.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create := func(account string) error {
+		_, _, err := w.CreateKey(w.ctx, admin, service.CreateKey{Account: account, Name: "one more", Rights: service.Everything()})
+		return err
+	}
+	wantNone := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	fill(testservice.Account, service.MaxAccountKeys-2)
+	wantNone(create(""))
+	wantCode(t, create(""), service.CodeTooManyKeys)
+	wantNone(create("111111111111"))
+	if err := w.RevokeKey(w.ctx, admin, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	wantNone(create(""))
+	fill("222222222222", service.MaxKeys-service.MaxAccountKeys-1)
+	wantCode(t, create("333333333333"), service.CodeTooManyKeys)
 }
 
 // Nobody makes, rotates or revokes a key that may do more than they, and only the deployment's

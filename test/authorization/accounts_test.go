@@ -200,6 +200,12 @@ func TestAccountsAreApart(t *testing.T) {
 	// Cursors: the audit log's is refused, those of queues and messages lead to the own ones.
 	b.want(400, "GET", "/v1/audit?cursor="+a.want(200, "GET", "/v1/audit?limit=1", "").text("cursor"), "")
 	b.want(200, "GET", "/v1/queues?limit=1&cursor="+a.want(200, "GET", "/v1/queues?limit=1", "").text("cursor"), "")
+	var page value
+	text := a.sqs(a.key, "ListQueues", `{"MaxResults":1}`, "").text // headers, and then the body
+	if json.Unmarshal([]byte(text[strings.Index(text, "{"):]), &page) != nil || page.text("NextToken") == "" {
+		t.Errorf("there is no next page: %s", text)
+	}
+	b.sqsWant(200, "ListQueues", `{"MaxResults":1,"NextToken":"`+page.text("NextToken")+`"}`, "&MaxResults=1&NextToken="+url.QueryEscape(page.text("NextToken")))
 	if cursor := a.want(200, "GET", "/v1/queues/orders/messages?limit=1", "").text("cursor"); cursor != "" {
 		b.want(200, "GET", "/v1/queues/orders/messages?limit=1&cursor="+cursor, "")
 	}
