@@ -1,5 +1,5 @@
 -- Queues whose messages are encrypted. Adds a column without rewriting the table: takes an
--- exclusive lock of queues for a moment, and flushes wait for that and for what it waits for.
+-- exclusive lock of queues for a moment; flushes wait for that, and for the second that Up waits for it.
 ALTER TABLE queues
     ADD COLUMN data_key bigint; -- by which new messages are encrypted; null: they are not
 

@@ -15,11 +15,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/golang-migrate/migrate/v4"
+	"github.com/golang-migrate/migrate/v4/database"
 	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
 	"github.com/jackc/pgx/v5"
@@ -37,6 +39,10 @@ const lockKey = 0x74757371
 
 const pollInterval = 100 * time.Millisecond
 
+// lockWait bounds how long a migration waits for a table that others use. Whoever comes after it
+// waits as long, since PostgreSQL serves those who ask for a table in their order.
+const lockWait = time.Second
+
 // Status tells where a database's schema is.
 type Status struct {
 	Database        int // the schema's version; 0: empty
@@ -53,16 +59,22 @@ var ErrTooNew = errors.New("the database's schema is too new for this version of
 // ErrUnreachable means that the database could not be connected to.
 var ErrUnreachable = errors.New("the database cannot be reached")
 
+// ErrInUse means that a table was in use for longer than a migration waits for it: by a dump, say. Nothing was
+// changed by that migration. Try again after a pause in which others get on.
+var ErrInUse = errors.New("a table that is to be changed is in use")
+
 // ErrPooled means that migrations are missing and the database is behind a pooler, which cannot
 // hold the lock that they need.
 var ErrPooled = errors.New("migrations are missing, and cannot be applied by way of a pooler: give --database-direct-url")
 
-// open prepares connections that work by way of a pooler, to a server that takes changes.
-func open(databaseURL string) (*sql.DB, error) {
+// open prepares connections that work by way of a pooler, to a server that takes changes. PostgreSQL's
+// settings need a connection without a pooler.
+func open(databaseURL string, settings map[string]string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(config.RuntimeParams, settings)
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	if config.ValidateConnect == nil {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
@@ -83,9 +95,10 @@ func refusePooler(ctx context.Context, conn *sql.Conn) error {
 
 // Up brings the database to this binary's version. It is safe to run from many
 // processes at once: one applies the migrations while the others wait for it, until
-// ctx ends. It returns how many migrations it applied itself.
+// ctx ends. It returns how many migrations it applied itself, and ErrInUse where one of
+// them would have held up others for longer than a second.
 func Up(ctx context.Context, databaseURL string) (applied int, err error) {
-	db, err := open(databaseURL)
+	db, err := open(databaseURL, nil)
 	if err != nil {
 		return 0, fmt.Errorf("open database: %w", err)
 	}
@@ -111,7 +124,11 @@ func Up(ctx context.Context, databaseURL string) (applied int, err error) {
 			return 0, err
 		}
 		if locked {
-			return apply(ctx, databaseURL, conn)
+			applied, err := apply(ctx, databaseURL, conn)
+			if isLockTimeout(err) {
+				err = fmt.Errorf("%w: %w", ErrInUse, err)
+			}
+			return applied, err
 		}
 		select {
 		case <-ctx.Done():
@@ -123,7 +140,7 @@ func Up(ctx context.Context, databaseURL string) (applied int, err error) {
 
 // ReadStatus tells where the database's schema is, without changing anything.
 func ReadStatus(ctx context.Context, databaseURL string) (Status, error) {
-	db, err := open(databaseURL)
+	db, err := open(databaseURL, nil)
 	if err != nil {
 		return Status{}, fmt.Errorf("open database: %w", err)
 	}
@@ -171,13 +188,24 @@ func apply(ctx context.Context, databaseURL string, conn *sql.Conn) (int, error)
 	return after.Database - before.Database, after.check()
 }
 
+// isLockTimeout looks into golang-migrate's errors too, which do not unwrap.
+func isLockTimeout(err error) bool {
+	if failed, ok := errors.AsType[database.Error](err); ok {
+		err = failed.OrigErr
+	} else if failed, ok := errors.AsType[*database.Error](err); ok {
+		err = failed.OrigErr
+	}
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "55P03" // lock_not_available
+}
+
 // newMigrate opens a connection of its own, which the result's Close ends.
 func newMigrate(databaseURL string) (*migrate.Migrate, error) {
 	source, err := iofs.New(files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
-	db, err := open(databaseURL)
+	db, err := open(databaseURL, map[string]string{"lock_timeout": strconv.FormatInt(lockWait.Milliseconds(), 10)})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}

@@ -3,6 +3,10 @@ package migrations_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,6 +43,21 @@ func status(t *testing.T, url string) migrations.Status {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// downTo takes back the migrations after a version.
+func downTo(t *testing.T, url string, version int) {
+	t.Helper()
+	conn := connect(t, url)
+	for v := status(t, url).Database; v > version; v-- {
+		files, _ := filepath.Glob(fmt.Sprintf("%06d_*.down.sql", v)) // the pattern is valid
+		text, err := os.ReadFile(strings.Join(files, " and "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		execute(t, conn, string(text))
+	}
+	execute(t, conn, fmt.Sprintf(`UPDATE schema_migrations SET version = %d`, version))
 }
 
 func TestTenReplicasStartAtOnce(t *testing.T) {
@@ -89,6 +108,53 @@ func TestKilledMigrationIsRunAgain(t *testing.T) {
 			}
 			execute(t, conn, `SELECT * FROM messages`)
 		})
+	}
+}
+
+// TestReaderHoldsUpNobody: while a table is read by a transaction that stays open, as a dump's does, a migration
+// that is to change it gives way to those that came after it.
+func TestReaderHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	const changesQueues = 6
+	downTo(t, url, changesQueues-1)
+	before := status(t, url)
+
+	reader, others := connect(t, url), connect(t, url)
+	execute(t, reader, `BEGIN; LOCK TABLE queues IN ACCESS SHARE MODE`)
+	var worst time.Duration
+	done := make(chan error)
+	go func() {
+		var err error
+		for range 2 {
+			if _, err = migrations.Up(t.Context(), url); !errors.Is(err, migrations.ErrInUse) {
+				break
+			}
+		}
+		done <- err
+	}()
+	for waiting := true; waiting; {
+		select {
+		case err := <-done:
+			if !errors.Is(err, migrations.ErrInUse) {
+				t.Errorf("Up beside a reader: %v, want ErrInUse", err)
+			}
+			waiting = false
+		case <-time.After(10 * time.Millisecond):
+			start := time.Now()
+			execute(t, others, `SELECT FROM queues`)
+			worst = max(worst, time.Since(start))
+		}
+	}
+	if worst < 100*time.Millisecond || worst > 3*time.Second {
+		t.Errorf("others waited for %v at most: not at all, or too long", worst)
+	}
+	if s := status(t, url); s != before {
+		t.Errorf("the schema was at %+v, and is at %+v", before, s)
+	}
+	execute(t, reader, `COMMIT`)
+	if n, err := migrations.Up(t.Context(), url); n != before.Binary-before.Database || err != nil {
+		t.Errorf("Up without the reader: applied %d, %v", n, err)
 	}
 }
 

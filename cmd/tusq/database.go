@@ -18,7 +18,8 @@ const (
 	migrateTimeout = 10 * time.Minute
 	connectTimeout = 30 * time.Second // until a given database must have answered once
 	connectPause   = 500 * time.Millisecond
-	restartPause   = time.Second // before an embedded PostgreSQL that died is started again
+	inUsePause     = 2 * time.Second // longer than a migration waits for a table
+	restartPause   = time.Second     // before an embedded PostgreSQL that died is started again
 )
 
 // databaseFlags say where the database is.
@@ -142,21 +143,28 @@ func (d *database) close() {
 }
 
 // migrate brings the schema up to date. A database that does not answer yet is given
-// some time: services are often started together with theirs.
+// some time: services are often started together with theirs. While others use a table that is to be
+// changed, it is asked for again and again, with pauses in which whoever waits behind it gets on.
 func (d *database) migrate(ctx context.Context) (applied int, err error) {
 	patience := time.Now().Add(connectTimeout)
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	for {
 		applied, err = migrations.Up(ctx, cmp.Or(d.direct, d.url))
-		if err == nil || !errors.Is(err, migrations.ErrUnreachable) || time.Now().After(patience) {
+		pause := connectPause
+		switch {
+		case errors.Is(err, migrations.ErrInUse):
+			pause = inUsePause
+			d.log.Warn("waiting to migrate: see who holds it in pg_locks", "err", err)
+		case errors.Is(err, migrations.ErrUnreachable) && time.Now().Before(patience):
+			d.log.Warn("waiting for the database", "err", err)
+		default:
 			return applied, err
 		}
-		d.log.Warn("waiting for the database", "err", err)
 		select {
 		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		case <-time.After(connectPause):
+			return 0, errors.Join(context.Cause(ctx), err)
+		case <-time.After(pause):
 		}
 	}
 }
