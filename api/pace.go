@@ -6,10 +6,10 @@ import (
 )
 
 // Bodies longer than shortBody must come at a pace: bodyGrace after the header, and later
-// by a second for each bodyPace bytes that have come, the rest is waited for no longer. A
-// body holds its part of the bytes in flight while it comes, so that who announces much
-// and sends little would keep others from sending. Shorter ones hold too little for that;
-// they have the server's time for a whole request.
+// by a second for each bodyPace bytes that have come, the rest is waited for no longer. What
+// has come of a body is held among the bytes in flight, so that who sends most of much would
+// keep others from sending. Shorter ones hold too little for that; they have the server's
+// time for a whole request.
 const (
 	shortBody = 64 << 10
 	bodyGrace = 15 * time.Second

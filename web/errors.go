@@ -155,6 +155,8 @@ func readForm(r *http.Request) error {
 	err := r.ParseForm()
 	var tooLarge *http.MaxBytesError
 	switch {
+	case service.ErrorCode(err) == service.CodeOverloaded:
+		return err
 	case errors.As(err, &tooLarge):
 		return service.Errorf(service.CodeRequestTooLarge, "The form is larger than %s.", formatBytes(maxForm))
 	case err != nil:

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"mime"
@@ -63,10 +62,7 @@ func withRawBody(r *http.Request, use func(body []byte) error) error {
 	}
 	buffer := buffers.Get()
 	defer buffers.Put(buffer)
-	if r.ContentLength > 0 {
-		buffer.Grow(int(min(r.ContentLength, service.MaxMessageBytes)) + bytes.MinRead)
-	}
-	if _, err := buffer.ReadFrom(r.Body); err != nil {
+	if err := buffers.ReadBody(buffer, r); err != nil {
 		return bodyError(err)
 	}
 	return use(buffer.Bytes())
@@ -76,6 +72,9 @@ func withRawBody(r *http.Request, use func(body []byte) error) error {
 func bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return service.Errorf(service.CodeRequestTooLarge, "The body is over %d bytes.", tooLarge.Limit)
+	}
+	if refused, ok := errors.AsType[*service.Error](err); ok { // there is no room for more
+		return refused
 	}
 	return &service.Error{Code: service.CodeInvalidRequest, Message: "The body could not be read to its end.", Err: err}
 }

@@ -13,6 +13,7 @@ import (
 	"tusq/api/auth"
 	"tusq/internal/buffers"
 	"tusq/internal/telemetry"
+	"tusq/service"
 )
 
 // jsonType is the media type of AWS JSON 1.0. Requests of 1.1 differ in nothing.
@@ -89,7 +90,7 @@ func targetAction(r *http.Request) string {
 func (j jsonCodec) decode(r *http.Request, action action) (any, error) {
 	buffer := buffers.Get()
 	defer buffers.Put(buffer)
-	if err := readBody(r, buffer); err != nil {
+	if err := buffers.ReadBody(buffer, r); err != nil {
 		return nil, bodyError(err)
 	}
 	if err := j.signatures.Identify(r, buffer.Bytes()); err != nil {
@@ -120,6 +121,9 @@ func bodyError(err error) error {
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
 		return errorf(requestTooLarge, "The request must not be longer than %d bytes.", tooLong.Limit)
+	}
+	if refused, ok := errors.AsType[*service.Error](err); ok { // there is no room for more
+		return refused
 	}
 	return &apiError{kind: serialization, message: "The request's body could not be read.", cause: err}
 }

@@ -39,7 +39,7 @@ func (q queryCodec) readForm(r *http.Request) (string, error) {
 	}
 	buffer := buffers.Get()
 	defer buffers.Put(buffer)
-	if err := readBody(r, buffer); err != nil {
+	if err := buffers.ReadBody(buffer, r); err != nil {
 		return "", bodyError(err)
 	}
 	if err := q.signatures.Identify(r, buffer.Bytes()); err != nil {

@@ -4,12 +4,16 @@ package buffers
 
 import (
 	"bytes"
+	"net/http"
 	"sync"
 )
 
 // MaxKept is the capacity, in bytes, over which a buffer is not kept: a few long bodies
 // must not stay in memory for ever.
 const MaxKept = 256 << 10
+
+// FirstBytes is for how many bytes of a body there is room before any has come.
+const FirstBytes = 4 << 10
 
 var pool = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
@@ -25,4 +29,13 @@ func Put(buffer *bytes.Buffer) {
 	if buffer.Cap() <= MaxKept {
 		pool.Put(buffer)
 	}
+}
+
+// ReadBody reads a request's body to its end. The buffer grows by what comes, not by what is announced.
+func ReadBody(buffer *bytes.Buffer, r *http.Request) error {
+	if r.ContentLength > 0 {
+		buffer.Grow(int(min(r.ContentLength, FirstBytes)) + bytes.MinRead) // or the end would need more room
+	}
+	_, err := buffer.ReadFrom(r.Body)
+	return err
 }

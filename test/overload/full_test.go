@@ -1,6 +1,8 @@
 package overload
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -11,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"tusq/internal/buffers"
 )
 
 const (
@@ -140,30 +144,100 @@ func (s *server) checkOnceEach(bodies map[string]bool) {
 	}
 }
 
-// TestBodiesThatDoNotCome announces as many bytes as the server holds at a time. More are
-// refused before they are read, until clients go.
-func TestBodiesThatDoNotCome(t *testing.T) {
-	t.Parallel()
-	s := serve(t, "")
-	const limit, each = 256 * mebibyte, 16 * mebibyte
-	open := make([]net.Conn, limit/each)
+// onREST takes messages.
+const onREST = "/v1/queues/" + queue + "/messages"
+
+// announce begins requests whose bodies have so many bytes, of which the first ones come.
+func (s *server) announce(requests int, path string, bytes, come int) []net.Conn {
+	s.t.Helper()
+	open := make([]net.Conn, requests)
 	for i := range open {
 		conn, err := net.Dial("tcp", s.address)
 		if err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
-		defer conn.Close()
+		s.t.Cleanup(func() { conn.Close() })
 		open[i] = conn
-		_, err = fmt.Fprintf(conn, "POST /v1/queues/%s/messages HTTP/1.1\r\nHost: tusq\r\nContent-Type: application/json\r\n"+
-			"Content-Length: %d\r\n\r\n{\"body\": \"", queue, each)
+		media := "application/x-www-form-urlencoded"
+		switch path {
+		case "/":
+			media = "application/x-amz-json-1.0"
+		case onREST:
+			media = "application/json"
+		}
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: tusq\r\nContent-Type: %s\r\n"+
+			"X-Amz-Target: AmazonSQS.ListQueues\r\nContent-Length: %d\r\n\r\n%s", path, media, bytes, strings.Repeat(" ", come))
 		if err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 	}
+	return open
+}
+
+// TestBodiesThatDoNotCome announces far more bytes than the server holds at a time. As they do not come, nobody is
+// kept from sending.
+func TestBodiesThatDoNotCome(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "")
+	const each = 200
+	s.announce(each, onREST, 16*mebibyte, 1)
+	s.announce(each, "/", 8*mebibyte, 1)
+	s.announce(each, "/console/queues", 16*mebibyte, 1)
 	eventually(t, 10*time.Second, "all have been admitted", func() bool {
-		return s.metric("tusq_http_request_bytes_in_flight") == limit
+		return s.metric("tusq_http_request_bytes_in_flight") >= 2*each
 	})
-	s.checkRefusals("small")
+	sent := map[string]bool{}
+	for i := range 10 {
+		body := strings.Repeat(fmt.Sprint(i), mebibyte-100)
+		s.messages("", object{"body": body}).want(t, http.StatusCreated, "")
+		sent[body] = true
+	}
+	s.checkOnceEach(sent)
+	s.checkMemory()
+}
+
+// TestBodiesThatStop sends nearly as many bytes as the server holds at a time. More are
+// refused before they are read, until clients go.
+func TestBodiesThatStop(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "")
+	const limit, each = 256 * mebibyte, 16 * mebibyte
+	paths := []string{onREST, "/", "/console/queues"}
+	hold := func(requests, bytes int) []net.Conn {
+		before := s.metric("tusq_http_request_bytes_in_flight")
+		held := s.announce(requests, onREST, bytes, bytes-1)
+		eventually(t, 20*time.Second, "they have come", func() bool {
+			return s.metric("tusq_http_request_bytes_in_flight") == before+float64(requests*bytes)
+		})
+		return held
+	}
+	open := hold(limit/each-1, each)
+	var early []net.Conn // which begin while there is room
+	for _, path := range paths {
+		early = append(early, s.announce(1, path, 4*mebibyte, 1)...)
+	}
+	eventually(t, 10*time.Second, "they have been admitted", func() bool {
+		return s.metric("tusq_http_request_bytes_in_flight") == float64(limit-each+len(paths)*buffers.FirstBytes)
+	})
+	const rest = mebibyte - 64<<10 // too little for the second half of one of them
+	hold(1, each-rest)
+	for i, conn := range early {
+		if _, err := conn.Write(bytes.Repeat([]byte(" "), mebibyte/2+1<<10)); err != nil {
+			t.Fatal(err)
+		}
+		refused, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", paths[i], err)
+		}
+		if refused.StatusCode != http.StatusServiceUnavailable || refused.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: in the midst of a body there was no room for: %s %v", paths[i], refused.Status, refused.Header)
+		}
+	}
+	eventually(t, 10*time.Second, "they have given back what they held", func() bool {
+		return s.metric("tusq_http_request_bytes_in_flight") == limit-rest
+	})
+	hold(1, rest-8<<10)
+	s.checkRefusals(strings.Repeat("r", 16<<10))
 	if stored := s.stats().Total; stored != 0 { // what has no body is served
 		t.Errorf("%d messages are there", stored)
 	}
