@@ -6,7 +6,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients fault fault-bugs bench bench-peers lint security generate clean setup setup-test
+.PHONY: help build run test test-clients test-browser fault fault-bugs bench bench-peers lint security generate clean setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,10 @@ test-clients: setup ## install clients of other languages, and run them against 
 	@sh test/install-clients.sh
 	go test -tags clients -count 1 -timeout 5m ./test/clients/scripts
 
+test-browser: setup ## drive the console in Chromium; installs it if missing
+	@sh test/install-chromium.sh
+	cd test/browser && go test -vet=off -count 1 -timeout 8m ./...
+
 fault-bugs: setup-test ## put each seeded bug into tusq, and check that the fault suite finds it (half an hour)
 	go build -tags fault -o bin/tusq-seeded ./cmd/tusq
 	go -C test/fault build -o ../../bin/tusq-fault .
@@ -55,6 +59,7 @@ lint: ## check the code's form, and that generated files are up to date
 	$(LINT) run --build-tags clients
 	$(LINT) run --build-tags fault ./internal/faultpoint/... ./migrations/... ./repository/... ./service/...
 	cd test/clients/gocloud && $(LINT) run
+	cd test/browser && $(LINT) run
 	cd bench && $(LINT) run
 	cd test/fault && $(LINT) run
 	go run ./openapi/generate --check
