@@ -34,6 +34,7 @@ type middleware struct {
 	draining    <-chan struct{}
 	budget      *byteBudget
 	crossOrigin *http.CrossOriginProtection
+	hosts       []string // see Options
 	findClient  auth.ClientFinder
 
 	answerTimeout time.Duration // see Options
@@ -48,6 +49,7 @@ func newMiddleware(o Options) *middleware {
 		draining:    o.Service.Draining(),
 		budget:      &byteBudget{limit: limit, gauge: o.Metrics.BytesInFlight},
 		crossOrigin: http.NewCrossOriginProtection(),
+		hosts:       o.Hosts,
 		findClient:  auth.FindClient(o.TrustedProxies),
 
 		answerTimeout: cmp.Or(o.AnswerTimeout, DefaultAnswerTimeout),
@@ -57,7 +59,7 @@ func newMiddleware(o Options) *middleware {
 
 // enter is the middleware of every request to d.
 func (m *middleware) enter(d dialect) chi.Middlewares {
-	return chi.Middlewares{m.recover(d), m.refuseDoubles(d), m.refuseCrossOrigin(d), m.admit(d)}
+	return chi.Middlewares{m.recover(d), m.refuseDoubles(d), m.refuseOtherHosts(d), m.refuseCrossOrigin(d), m.admit(d)}
 }
 
 // entrance is the outermost handler, around all routes. It gives every request its

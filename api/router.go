@@ -40,6 +40,10 @@ type Options struct {
 	Console          http.Handler // serves /console and all below; may be an ErrorWriter
 	MaxBytesInFlight int64        // bytes of request bodies held at a time; 0: DefaultMaxBytesInFlight
 
+	// Hosts are the names by which this server may be asked for, beside addresses of loopback
+	// interfaces. nil: any name will do.
+	Hosts []string
+
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 

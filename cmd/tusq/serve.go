@@ -127,7 +127,7 @@ func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 		return err
 	}
 	log.Info("serving", "address", listener.Addr().String(), "version", version.String(), "migrations_applied", applied)
-	printWelcome(g.Stdout, door.scheme()+"://"+listener.Addr().String(), c.on(c.Listen))
+	printWelcome(g.Stdout, door.scheme()+"://"+listener.Addr().String(), c.on())
 	return c.serve(ctx, door, svc, db, log)
 }
 
@@ -191,9 +191,9 @@ func (c *serveCmd) httpServer(door *door, svc *service.Service, log *slog.Logger
 		Logger:  log,
 		Metrics: metrics,
 		Account: c.Account,
-		Auth:    c.on(c.Listen), MetricsPublic: c.MetricsPublic,
+		Auth:    c.on(), MetricsPublic: c.MetricsPublic,
 
-		TrustedProxies: c.Proxies,
+		TrustedProxies: c.Proxies, Hosts: c.hosts(),
 
 		SQS: sqs.New(svc, sqs.Options{
 			Region: c.Region, PublicURL: c.PublicURL, TrustedProxies: c.Proxies, Strict: c.StrictAWS, Logger: log,

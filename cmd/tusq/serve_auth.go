@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,8 +31,8 @@ const masterKeyFile = "master.key"
 
 // authFlags say who may call.
 type authFlags struct {
-	Auth            string        `help:"on: callers need keys (see tusq key). off: everybody may do everything. Default: off on a loopback address, on elsewhere." env:"TUSQ_AUTH" enum:"on,off,default" default:"default" placeholder:"on|off"`
-	Insecure        bool          `help:"Serve an address that others can reach although authentication is off." env:"TUSQ_INSECURE"`
+	Auth            string        `help:"on: callers need keys (see tusq key). off: everybody may do everything. Default: off on a loopback address without --trusted-proxies and --public-url, on elsewhere." env:"TUSQ_AUTH" enum:"on,off,default" default:"default" placeholder:"on|off"`
+	Insecure        bool          `help:"Serve an address that others can reach, by any name, although authentication is off." env:"TUSQ_INSECURE"`
 	MasterKeyFile   string        `help:"File with the master key that seals the secrets of keys (see tusq key master), or several: the first seals, all open. Or in TUSQ_MASTER_KEY. Absent: with a private PostgreSQL, one is made in the data directory." env:"TUSQ_MASTER_KEY_FILE" placeholder:"FILE" type:"path"`
 	RatePerKey      float64       `help:"Requests per second of one key, on this replica; for a moment twice as many. 0: as many as come." env:"TUSQ_RATE_PER_KEY" default:"0" placeholder:"N"`
 	RatePerAccount  float64       `help:"The same for all keys of one account." env:"TUSQ_RATE_PER_ACCOUNT" default:"0" placeholder:"N"`
@@ -58,13 +59,39 @@ func (f *authFlags) validate(listen string) error {
 	return nil
 }
 
-// on tells whether callers need keys, on an address.
-func (f *authFlags) on(listen string) bool {
-	if f.Auth != "default" {
-		return f.Auth == "on"
+// on tells whether callers need keys.
+func (c *serveCmd) on() bool {
+	if c.Auth != "default" {
+		return c.Auth == "on"
 	}
-	host, _, err := net.SplitHostPort(listen)
-	return err != nil || !isLoopback(host)
+	return !c.isLocal()
+}
+
+// isLocal tells whether the server is meant for its own machine alone.
+func (c *serveCmd) isLocal() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	return err == nil && isLoopback(host) && len(c.Proxies) == 0 && (c.PublicURL == "" || isLoopback(c.publicHost()))
+}
+
+// publicHost is the name in --public-url; empty: there is none.
+func (c *serveCmd) publicHost() string {
+	public, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return public.Hostname()
+}
+
+// hosts are the names by which the server may be asked for where nobody needs a key: see api.Options.
+func (c *serveCmd) hosts() []string {
+	if c.on() || c.Insecure {
+		return nil
+	}
+	hosts := []string{"localhost"}
+	if public := c.publicHost(); public != "" {
+		hosts = append(hosts, public)
+	}
+	return hosts
 }
 
 // givenMasterKeys returns the master keys that are given, if any. It fails where they have to be.
@@ -81,7 +108,7 @@ func (c *serveCmd) givenMasterKeys() (service.MasterKeys, error) {
 		return keys, nil
 	case c.MasterKeyFile != "":
 		return readMasterKeys(c.MasterKeyFile)
-	case c.DatabaseURL != "" && c.on(c.Listen):
+	case c.DatabaseURL != "" && c.on():
 		return service.MasterKeys{}, errors.New("with --database-url, authentication needs a master key, the same on all replicas: make one by " +
 			"`(umask 077; tusq key master > master.key)`, keep a copy, for without it the secrets of keys are lost, and say --master-key-file master.key")
 	}
@@ -150,7 +177,7 @@ func (c *serveCmd) serviceOptions(keys service.MasterKeys, log *slog.Logger) (se
 
 // signatures are what authenticates SQS's clients, nil where nobody is authenticated.
 func (c *serveCmd) signatures(svc *service.Service) *auth.Signatures {
-	if !c.on(c.Listen) {
+	if !c.on() {
 		return nil
 	}
 	return auth.NewSignatures(svc, sigv4.Options{Window: c.SignatureWindow})
@@ -159,7 +186,7 @@ func (c *serveCmd) signatures(svc *service.Service) *auth.Signatures {
 // bootstrap makes a first key where authentication is on and nobody has one, and prints it to out unless
 // it is given.
 func (c *serveCmd) bootstrap(ctx context.Context, svc *service.Service, out io.Writer, log *slog.Logger) error {
-	if !c.on(c.Listen) {
+	if !c.on() {
 		return nil
 	}
 	given, known := service.Credentials{}, false
@@ -191,7 +218,7 @@ func credentialsText(c service.Credentials) string {
 
 // signIn says how people sign in to the console; nil: everybody may do everything.
 func (c *serveCmd) signIn() *web.SignIn {
-	if !c.on(c.Listen) {
+	if !c.on() {
 		return nil
 	}
 	return &web.SignIn{Account: c.Account, PublicURL: c.PublicURL, TrustedProxies: c.Proxies}

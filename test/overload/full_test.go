@@ -165,7 +165,7 @@ func (s *server) announce(requests int, path string, bytes, come int) []net.Conn
 		case onREST:
 			media = "application/json"
 		}
-		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: tusq\r\nContent-Type: %s\r\n"+
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n"+
 			"X-Amz-Target: AmazonSQS.ListQueues\r\nContent-Length: %d\r\n\r\n%s", path, media, bytes, strings.Repeat(" ", come))
 		if err != nil {
 			s.t.Fatal(err)

@@ -41,7 +41,7 @@ func (s *server) receiveAndNeverRead() {
 		s.t.Fatal(err)
 	}
 	body := `{"max": 5, "visibility_timeout": 0, "wait_seconds": 20}`
-	_, err = fmt.Fprintf(conn, "POST /v1/queues/slow/messages/receive HTTP/1.1\r\nHost: tusq\r\n"+
+	_, err = fmt.Fprintf(conn, "POST /v1/queues/slow/messages/receive HTTP/1.1\r\nHost: localhost\r\n"+
 		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	if err != nil {
 		s.t.Fatal(err)

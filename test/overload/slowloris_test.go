@@ -124,7 +124,7 @@ func (s *server) dribble(ctx context.Context, all *slowly, client int) {
 		return
 	}
 	defer conn.Close()
-	text := "POST /v1/queues/" + queue + "/messages HTTP/1.1\r\nHost: tusq\r\n"
+	text := "POST /v1/queues/" + queue + "/messages HTTP/1.1\r\nHost: localhost\r\n"
 	if client%2 == 1 {
 		text += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n\r\n{\"body\": \"", 100<<10)
 	}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// TestWhoNeedsAKey: everybody, but on a server that is for its own machine, or where somebody says so.
+func TestWhoNeedsAKey(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		flags string
+		on    bool
+		hosts []string // nil: any
+	}{
+		{"", false, []string{"localhost"}},
+		{"--listen localhost:1", false, []string{"localhost"}},
+		{"--listen [::1]:1 --public-url http://localhost:80", false, []string{"localhost", "localhost"}},
+		{"--listen 0.0.0.0:1", true, nil},
+		{"--listen 192.0.2.1:1", true, nil},
+		{"--trusted-proxies 127.0.0.1/32", true, nil},
+		{"--public-url https://queue.example", true, nil},
+		{"--public-url https://queue.example --auth off", false, []string{"localhost", "queue.example"}},
+		{"--trusted-proxies 127.0.0.1/32 --auth off", false, []string{"localhost"}},
+		{"--listen 0.0.0.0:1 --auth off --insecure", false, nil},
+		{"--auth on", true, nil},
+	} {
+		var flags struct {
+			Serve serveCmd `cmd:""`
+		}
+		parser, err := kong.New(&flags)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse(append([]string{"serve"}, strings.Fields(test.flags)...)); err != nil {
+			t.Fatalf("%s: %v", test.flags, err)
+		}
+		if on, hosts := flags.Serve.on(), flags.Serve.hosts(); on != test.on || !slices.Equal(hosts, test.hosts) {
+			t.Errorf("%q: on %v, hosts %q; want %v, %q", test.flags, on, hosts, test.on, test.hosts)
+		}
+	}
+}
