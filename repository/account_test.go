@@ -12,7 +12,7 @@ import (
 )
 
 // ofAccounts are the tables whose rows belong to an account.
-var ofAccounts = regexp.MustCompile(`(?i)\b(FROM|JOIN|UPDATE|INTO|USING)\s+(queues|redrives|keys|key_secrets|users|sessions|audit_log)\b`)
+var ofAccounts = regexp.MustCompile(`(?i)\b(FROM|JOIN|UPDATE|INTO|USING)\s+(queues|redrives|keys|key_secrets|users|sessions|audit_log|data_keys)\b`)
 
 // byAccount tells whether a statement names the account. byQueue tells whether it names the id of a queue, which nobody but
 // the service knows, and which it finds by account and name. Other ids come from callers.
@@ -24,6 +24,8 @@ var (
 // unbound are the statements on these tables that name neither, by their functions or variables, with the reason.
 var unbound = map[string]string{
 	"audit.go ForgetAudit":         "maintenance",
+	"datakey.go ListDataKeys":      "maintenance",
+	"datakey.go ResealDataKey":     "maintenance",
 	"fsck.go queues":               "a tool of the operator's",
 	"fsck.go statesSQL":            "a tool of the operator's",
 	"fsck.go orphansSQL":           "a tool of the operator's",

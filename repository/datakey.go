@@ -23,9 +23,9 @@ VALUES ($1, $2, $3, $4, $5, tusq_now())`, key.ID, key.Account, key.QueueID, key.
 	return err
 }
 
-// GetDataKey returns a data key.
-func (r *Repository) GetDataKey(ctx context.Context, id int64) (service.DataKey, error) {
-	rows, _ := r.cold.Query(ctx, `SELECT `+dataKeyColumns+` FROM data_keys WHERE id = $1`, id)
+// GetDataKey returns an account's data key.
+func (r *Repository) GetDataKey(ctx context.Context, account string, id int64) (service.DataKey, error) {
+	rows, _ := r.cold.Query(ctx, `SELECT `+dataKeyColumns+` FROM data_keys WHERE id = $1 AND account = $2`, id, account)
 	key, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[service.DataKey])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return service.DataKey{}, fmt.Errorf("data key %d: %w", id, service.ErrNoDataKey)

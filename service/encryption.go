@@ -70,7 +70,8 @@ type dataKeys struct {
 
 type openDataKey struct {
 	cipher.AEAD
-	until time.Time
+	account string
+	until   time.Time
 }
 
 func newDataKeys(store DataKeyStore, master MasterKeys) *dataKeys {
@@ -87,15 +88,16 @@ func (k *dataKeys) create(account string, queueID int64) (*DataKey, error) {
 	return key, err
 }
 
-// get returns an opened data key. It fails with CodeMasterKeyMissing where no master key opens it.
-func (k *dataKeys) get(ctx context.Context, id int64) (cipher.AEAD, error) {
+// get returns an opened data key of an account: rows that name another's, only who writes to the
+// database can have made. It fails with CodeMasterKeyMissing where no master key opens it.
+func (k *dataKeys) get(ctx context.Context, account string, id int64) (cipher.AEAD, error) {
 	k.mu.RLock()
 	key, ok := k.open[id]
 	k.mu.RUnlock()
-	if ok && time.Now().Before(key.until) {
+	if ok && key.account == account && time.Now().Before(key.until) {
 		return key.AEAD, nil
 	}
-	stored, err := k.store.GetDataKey(ctx, id)
+	stored, err := k.store.GetDataKey(ctx, account, id)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +118,7 @@ func (k *dataKeys) get(ctx context.Context, id int64) (cipher.AEAD, error) {
 	if len(k.open) >= maxDataKeys {
 		clear(k.open)
 	}
-	k.open[id] = openDataKey{AEAD: aead, until: time.Now().Add(dataKeyAge)}
+	k.open[id] = openDataKey{AEAD: aead, account: account, until: time.Now().Add(dataKeyAge)}
 	return aead, nil
 }
 
@@ -171,14 +173,14 @@ func (o *Outgoing) encrypt(by cipher.AEAD, dataKey int64) {
 // isEncrypted tells whether a stored message is encrypted.
 func (c *Claimed) isEncrypted() bool { return len(c.Attributes) > 0 && c.Attributes[0] != '{' }
 
-// decrypt has an encrypted message as it was sent. It fails with errTampered where it is not
-// what was encrypted, and otherwise where its data key cannot be had.
-func (s *Service) decrypt(ctx context.Context, c *Claimed) error {
+// decrypt has an encrypted message of an account as it was sent. It fails with errTampered where it
+// is not what was encrypted for that account, and otherwise where its data key cannot be had.
+func (s *Service) decrypt(ctx context.Context, account string, c *Claimed) error {
 	id, err := strconv.ParseInt(string(c.Attributes), 10, 64)
 	if err != nil {
 		return errTampered
 	}
-	key, err := s.dataKeys.get(ctx, id)
+	key, err := s.dataKeys.get(ctx, account, id)
 	if errors.Is(err, ErrNoDataKey) {
 		return errTampered
 	}
@@ -214,9 +216,9 @@ func hasEncrypted(messages []Claimed) bool {
 	return false
 }
 
-// decryptAll has the encrypted ones of messages as they were sent. Those that were changed in the
-// database are left out, and said in the log: they must not hold up the others.
-func (s *Service) decryptAll(ctx context.Context, queue string, messages []Claimed) ([]Claimed, error) {
+// decryptAll has the encrypted ones of a queue's messages as they were sent. Those that were changed in
+// the database are left out, and said in the log: they must not hold up the others.
+func (s *Service) decryptAll(ctx context.Context, q *Queue, messages []Claimed) ([]Claimed, error) {
 	if !hasEncrypted(messages) {
 		return messages, nil
 	}
@@ -224,9 +226,9 @@ func (s *Service) decryptAll(ctx context.Context, queue string, messages []Claim
 	for i := range messages {
 		c := messages[i]
 		if c.isEncrypted() {
-			if err := s.decrypt(ctx, &c); errors.Is(err, errTampered) {
+			if err := s.decrypt(ctx, q.Account, &c); errors.Is(err, errTampered) {
 				s.log.Error("an encrypted message cannot be read: it was changed in the database",
-					"queue", queue, "message", uuid.UUID(c.ID).String())
+					"queue", q.Name, "message", uuid.UUID(c.ID).String())
 				continue
 			} else if err != nil {
 				return nil, err

@@ -296,3 +296,45 @@ func TestTamperedMessages(t *testing.T) {
 		}
 	}
 }
+
+// What is encrypted for one account is not decrypted for another, whoever writes its rows there: neither
+// a message, nor messages to come, by the data key of another account's queue.
+func TestEncryptionKeepsAccountsApart(t *testing.T) {
+	master := service.NewMasterKey()
+	w := setupEncrypted(t, master, "jobs")
+	thief := service.Owner("111111111111")
+	_, _, err := w.CreateQueue(w.ctx, thief, service.CreateQueue{Name: "copies", QueueChange: service.QueueChange{Encryption: new(service.EncryptionBody)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(caller service.Caller, queue, body string) error {
+		sent, err := w.SendMessages(w.ctx, caller, queue, service.SendMessages{Messages: []service.SendMessage{{Body: body}}})
+		for _, s := range sent {
+			err = errors.Join(err, s.Err)
+		}
+		return err
+	}
+	w.send("jobs", secret("one"))
+	if err := send(thief, "copies", "of the thief's own"); err != nil {
+		t.Fatal(err)
+	}
+	w.exec(`UPDATE messages m SET body = o.body, attributes = o.attributes FROM queues q, messages o, queues p
+		WHERE q.id = m.queue_id AND q.name = 'copies' AND p.id = o.queue_id AND p.name = 'jobs'`)
+	for _, when := range []string{"the data key is open", "it is not"} {
+		page, err := w.PeekMessages(w.ctx, thief, "copies", service.PeekMessages{})
+		if err != nil || len(page.Messages) != 0 {
+			t.Errorf("%s: peeked at %+v, %v", when, page, err)
+		}
+		got, err := w.ReceiveMessages(w.ctx, thief, "copies", service.ReceiveMessages{Max: 1, Visibility: new(time.Duration(0))})
+		if err != nil || len(got) != 0 {
+			t.Errorf("%s: received %+v, %v", when, got, err)
+		}
+		w.start(master)
+	}
+	w.exec(`UPDATE queues q SET data_key = p.data_key FROM queues p WHERE q.name = 'jobs' AND p.name = 'copies'`)
+	w.start(master)
+	if err := send(admin, "jobs", "two"); err == nil {
+		t.Error("sent by another account's data key")
+	}
+	w.want("jobs", service.ReceiveMessages{}, "one")
+}

@@ -102,7 +102,7 @@ func (s *Service) rememberReceive(ctx context.Context, q *Queue, receive Receive
 
 // deliver seals the receipts of claimed messages. What cannot be delivered is released.
 func (s *Service) deliver(ctx context.Context, q *Queue, claimed []Claimed) ([]Message, error) {
-	readable, err := s.decryptAll(ctx, q.Name, claimed)
+	readable, err := s.decryptAll(ctx, q, claimed)
 	if err != nil {
 		s.release(q, claimed)
 		return nil, err
@@ -157,7 +157,7 @@ func (s *Service) PeekMessages(ctx context.Context, caller Caller, queue string,
 	if err != nil {
 		return MessagePage{}, err
 	}
-	if found, err = s.decryptAll(ctx, q.Name, found); err != nil {
+	if found, err = s.decryptAll(ctx, &q, found); err != nil {
 		return MessagePage{}, err
 	}
 	page := MessagePage{Messages: make([]Message, len(found)), Cursor: cursor}

@@ -51,7 +51,7 @@ func (s *Service) sendTo(ctx context.Context, q *Queue, send SendMessages) (sent
 	}
 	var key cipher.AEAD
 	if q.DataKeyID != 0 {
-		if key, err = s.dataKeys.get(ctx, q.DataKeyID); err != nil {
+		if key, err = s.dataKeys.get(ctx, q.Account, q.DataKeyID); err != nil {
 			return nil, false, err
 		}
 	}

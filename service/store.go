@@ -59,8 +59,8 @@ type QueueStore interface {
 
 // DataKeyStore keeps the keys of encrypted queues. New ones are stored with their queues.
 type DataKeyStore interface {
-	// GetDataKey returns a data key, or ErrNoDataKey.
-	GetDataKey(ctx context.Context, id int64) (DataKey, error)
+	// GetDataKey returns an account's data key, or ErrNoDataKey.
+	GetDataKey(ctx context.Context, account string, id int64) (DataKey, error)
 	// ListDataKeys returns the data keys that another master key than this one has sealed.
 	ListDataKeys(ctx context.Context, sealedBy string) ([]DataKey, error)
 	// ResealDataKey replaces how a data key is sealed, unless somebody else has.
