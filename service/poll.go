@@ -39,8 +39,15 @@ func (s *Service) poll(ctx context.Context, caller Caller, q *Queue, receive Rec
 	p := poller{Service: s, queue: q, receive: receive, waiter: waiter, timeout: timeout.C, ended: caller.ended()}
 	for {
 		claimed, woken, err := p.round(ctx)
-		if err != nil || len(claimed) > 0 || !woken || p.over {
-			return claimed, err
+		if err != nil || len(claimed) == 0 && (!woken || p.over) {
+			return nil, err
+		}
+		if err := s.authorizeStill(ctx, caller, q.Name); err != nil {
+			s.release(p.queue, claimed)
+			return nil, err
+		}
+		if len(claimed) > 0 {
+			return claimed, nil
 		}
 		now, err := s.queues.get(ctx, caller.Account, q.Name)
 		if err != nil {
@@ -51,6 +58,15 @@ func (s *Service) poll(ctx context.Context, caller Caller, q *Queue, receive Rec
 		}
 		p.queue = now
 	}
+}
+
+// authorizeStill is authorize for a receive that has waited: another account's queue may permit it no longer.
+// The caller's own rights do not change; see poller.ended.
+func (s *Service) authorizeStill(ctx context.Context, caller Caller, queue string) error {
+	if caller.Account == caller.Home() {
+		return nil
+	}
+	return s.authorize(ctx, caller, ActionReceiveMessages, queue)
 }
 
 // round looks for messages, and sleeps where there are none; woken: it is time to look again.

@@ -31,6 +31,7 @@ type faulty struct {
 	flushes  atomic.Int32    // so far
 	claims   atomic.Int32    // claim statements so far
 	handoffs atomic.Int32    // messages that were to be stored already claimed
+	handed   func()          // what happens after the commit of messages that are handed to a receiver; nil: nothing
 }
 
 func (f *faulty) Flush(ctx context.Context, work []service.QueueWork, executed func()) error {
@@ -65,7 +66,11 @@ func (f *faulty) fail(ctx context.Context, work []service.QueueWork, executed fu
 	}
 	spared := f.burials && !slices.ContainsFunc(work, func(w service.QueueWork) bool { return len(w.Burials) > 0 })
 	if spared || f.faults.Add(-1) < 0 {
-		return flush(ctx, work, executed)
+		err := flush(ctx, work, executed)
+		if f.handed != nil && slices.ContainsFunc(work, func(w service.QueueWork) bool { return len(w.Sends) > 0 && len(w.Handoffs)+len(w.Claims) > 0 }) {
+			f.handed()
+		}
+		return err
 	}
 	if f.commits {
 		if err := flush(ctx, work, executed); err != nil {
@@ -287,7 +292,7 @@ func setupFaulty(t *testing.T, queue string, store *faulty) *faultyWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	svc, err := service.New(ctx, store, service.Options{Logger: log})
+	svc, err := service.New(ctx, store, service.Options{Logger: log, Permits: readers})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,11 @@ func (w *world) wait(ctx context.Context, replica *service.Service, max int) <-c
 
 // waitFor is wait for a receive of any kind.
 func (w *world) waitFor(ctx context.Context, replica *service.Service, receive service.ReceiveMessages) <-chan answer {
+	return w.waitAs(ctx, replica, caller, receive)
+}
+
+// waitAs is waitFor for any caller.
+func (w *world) waitAs(ctx context.Context, replica *service.Service, caller service.Caller, receive service.ReceiveMessages) <-chan answer {
 	done := make(chan answer, 1)
 	start := time.Now()
 	before := replica.Waiting()

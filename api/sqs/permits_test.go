@@ -208,6 +208,24 @@ func TestPermissionsEnd(t *testing.T) {
 	until(t, 10*time.Second, func() bool { return !sent() })
 }
 
+// A receive that waits ends with its permission, as a call without one does.
+func TestPermissionEndsWhileReceiving(t *testing.T) {
+	s := newSetup(t)
+	s.must("CreateQueue", `{"QueueName":"jobs"}`)
+	s.must("AddPermission", permit("one", `"111111111111"`, `"ReceiveMessage"`))
+	receive := request("ReceiveMessage", `{"QueueUrl":"/000000000000/jobs","WaitTimeSeconds":20}`)
+	got := make(chan *httptest.ResponseRecorder)
+	go func() { got <- s.as(other, receive) }()
+	until(t, 10*time.Second, func() bool { return s.svc.Waiting() == 1 })
+	began := time.Now()
+	s.must("RemovePermission", `{"QueueUrl":"jobs","Label":"one"}`)
+	w := <-got
+	fresh := s.as(other, request("ReceiveMessage", `{"QueueUrl":"/000000000000/jobs"}`))
+	if took := time.Since(began); w.Code != fresh.Code || w.Body.String() != fresh.Body.String() || took > 3*time.Second {
+		t.Errorf("after %v: %d %s, a fresh one: %d %s", took, w.Code, w.Body, fresh.Code, fresh.Body)
+	}
+}
+
 // A policy that an earlier version kept, and that says more than is enforced, permits nothing.
 func TestUnenforceablePolicyPermitsNothing(t *testing.T) {
 	s := newSetup(t)
