@@ -53,6 +53,20 @@ RETURNING `+redriveColumns, uuid.New(), account, source.ID, source.Name, destina
 	return redrive, nil
 }
 
+// ListOrigins returns the names of the queues that a dead-letter queue's messages came from. It reads all
+// of its rows: much less than the redrive will.
+func (r *Repository) ListOrigins(ctx context.Context, sourceID int64) ([]string, error) {
+	rows, _ := r.cold.Query(ctx, `
+SELECT DISTINCT dead_letter_source
+FROM messages
+WHERE queue_id = $1 AND dead_letter_source IS NOT NULL`, sourceID)
+	origins, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, r.classify("list the origins of dead letters", err)
+	}
+	return origins, nil
+}
+
 // GetRedrive returns a redrive.
 func (r *Repository) GetRedrive(ctx context.Context, account, id string) (service.Redrive, error) {
 	parsed, err := uuid.Parse(id)

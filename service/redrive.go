@@ -60,6 +60,11 @@ func (s *Service) StartRedrive(ctx context.Context, caller Caller, start StartRe
 	if err != nil {
 		return Redrive{}, err
 	}
+	if start.Destination == "" {
+		if err := s.authorizeOrigins(ctx, caller, source); err != nil {
+			return Redrive{}, err
+		}
+	}
 	if err := s.authorizeReturn(ctx, caller, start); err != nil {
 		return Redrive{}, err
 	}
@@ -81,6 +86,25 @@ func (s *Service) StartRedrive(ctx context.Context, caller Caller, start StartRe
 	default:
 	}
 	return redrive, err
+}
+
+// authorizeOrigins checks that the caller may send to all queues that messages of a dead-letter queue came
+// from. Those that come until the redrive begins are from queues that authorizeReturn asks for afterwards,
+// and later ones are not moved. The whole queue is read for it, unless the caller may send to all queues.
+func (s *Service) authorizeOrigins(ctx context.Context, caller Caller, source Queue) error {
+	if caller.actor.rights.actions.has(ActionSendMessages) && caller.actor.rights.coversPrefix("") {
+		return nil
+	}
+	origins, err := s.store.ListOrigins(ctx, source.ID)
+	if err != nil {
+		return err
+	}
+	for _, origin := range origins {
+		if err := s.authorize(ctx, caller, ActionSendMessages, origin); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // authorizeReturn checks that queues have the source as their dead-letter queue and, where

@@ -86,6 +86,8 @@ type RedriveStore interface {
 	// StartRedrive stores a redrive of what is visible in its source now. It fails with
 	// CodeRedriveRunning where the source has one that has not ended.
 	StartRedrive(ctx context.Context, account string, start StartRedrive, source, destination Queue) (Redrive, error)
+	// ListOrigins returns the names of the queues that a dead-letter queue's messages came from.
+	ListOrigins(ctx context.Context, sourceID int64) ([]string, error)
 	GetRedrive(ctx context.Context, account, id string) (Redrive, error)
 	// ListRedrives returns a queue's newest redrives, newest first.
 	ListRedrives(ctx context.Context, source Queue, limit int) ([]Redrive, error)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -109,6 +110,35 @@ func TestRedriveToOrigins(t *testing.T) {
 		{name: "REST sources of a dead-letter queue", nobody: http.StatusUnauthorized, needs: []need{{service.ActionListSources, dead, false}},
 			do: func(c service.Credentials) answer { return w.rest(c, "GET", "/v1/queues?dead_letter="+dead, "") }},
 	})
+}
+
+// TestRedriveToRecordedOrigins: what counts is where the messages came from, not whose dead-letter queue it is now.
+func TestRedriveToRecordedOrigins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, service.Options{})
+	ctx := t.Context()
+	change := func(queue string, deadLetter service.DeadLetter) {
+		_, err := w.svc.UpdateQueue(ctx, w.owner, queue, service.QueueChange{DeadLetter: &deadLetter})
+		w.must(err)
+	}
+	change(orders, service.DeadLetter{Queue: dead, MaxReceives: 1})
+	for range 2 {
+		_, err := w.svc.ReceiveMessages(ctx, w.owner, orders, service.ReceiveMessages{Max: 10, Visibility: new(time.Duration(0))})
+		w.must(err)
+	}
+	change(orders, service.DeadLetter{Queue: other, MaxReceives: 9})
+	change(elsewhere, service.DeadLetter{Queue: dead, MaxReceives: 9})
+	rights := service.Rights{Actions: []service.Action{service.ActionRedriveQueue, service.ActionSendMessages}, Queues: []string{dead, elsewhere}}
+	some := w.key(home, rights)
+	rights.Queues = append(rights.Queues, orders)
+	all := w.key(home, rights)
+	before := w.state()
+	if got := w.rest(some, "POST", "/v1/queues/"+dead+"/redrive", ""); got.status != http.StatusForbidden || w.state() != before {
+		t.Errorf("without the right to send to %s: status %d: %s", orders, got.status, got.text)
+	}
+	if got := w.rest(all, "POST", "/v1/queues/"+dead+"/redrive", ""); got.status >= 300 {
+		t.Errorf("with all rights: status %d: %s", got.status, got.text)
+	}
 }
 
 // TestListsShowWhatRightsCover: others' names are not told.
