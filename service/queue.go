@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"strings"
@@ -319,8 +320,11 @@ func (s *Service) GetQueueStats(ctx context.Context, caller Caller, name string)
 	return s.store.QueueStats(ctx, queue.ID)
 }
 
+// ErrSourceRefused is the cause of an error about a dead-letter queue that does not take a queue's messages.
+var ErrSourceRefused = errors.New("the dead-letter queue does not allow this source queue")
+
 // validChange checks a change of a queue, that the database can keep its durability, and that
-// its dead-letter queue exists, is of its kind, and is one that the caller may send to.
+// its dead-letter queue exists, is of its kind, takes its messages, and is one that the caller may send to.
 func (s *Service) validChange(ctx context.Context, caller Caller, name string, change QueueChange) error {
 	if err := change.valid(IsFIFO(name)); err != nil {
 		return err
@@ -340,9 +344,14 @@ func (s *Service) validChange(ctx context.Context, caller Caller, name string, c
 	if IsFIFO(change.DeadLetter.Queue) != IsFIFO(name) {
 		return invalid("dead_letter.queue", "The dead-letter queue of a FIFO queue must be a FIFO queue, and of no other.")
 	}
-	_, err := s.store.GetQueue(ctx, caller.Account, change.DeadLetter.Queue)
+	dead, err := s.store.GetQueue(ctx, caller.Account, change.DeadLetter.Queue)
 	if ErrorCode(err) == CodeQueueNotFound {
 		return invalid("dead_letter.queue", "The dead-letter queue %q does not exist.", withoutSecret(change.DeadLetter.Queue))
+	}
+	if err == nil && s.takes != nil && !s.takes(dead, name) {
+		refused := invalid("dead_letter.queue", "The redrive allow policy of the dead-letter queue %q does not allow this queue.", dead.Name)
+		refused.Err = ErrSourceRefused
+		return refused
 	}
 	return err
 }

@@ -49,6 +49,9 @@ type Options struct {
 	CheckInterval time.Duration
 	// Permits tells what a queue permits to other accounts, which a dialect's policies say. nil: nothing.
 	Permits func(Queue) []Permit
+	// TakesFrom tells whether a queue may be the dead-letter queue of another one of its account, which a
+	// dialect's policies say. nil: of any.
+	TakesFrom func(dead Queue, source string) bool
 	// AuditRetention is how long the audit log is kept. 0: DefaultAuditRetention.
 	AuditRetention time.Duration
 	// MaxLongPolls is how many receives may wait at a time. 0: DefaultMaxLongPolls.
@@ -75,7 +78,8 @@ type Service struct {
 	queues   *queueCache
 	dataKeys *dataKeys
 	permits  func(Queue) []Permit
-	account  string // the deployment's own
+	takes    func(dead Queue, source string) bool // nil: always
+	account  string                               // the deployment's own
 	audits   *auditBuffer
 	keys     *keyring
 	flushers map[Durability]*flusher
@@ -125,6 +129,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		store:    store,
 		log:      opts.Logger,
 		permits:  opts.Permits,
+		takes:    opts.TakesFrom,
 		account:  opts.Account,
 		audits:   newAuditBuffer(),
 		keys:     newKeyring(store, opts),

@@ -3,6 +3,8 @@ package sqs_test
 import (
 	"strings"
 	"testing"
+
+	"tusq/service"
 )
 
 // policies are JSON of policies, each with something as often as a number says.
@@ -66,12 +68,13 @@ func TestRedriveAllowPolicy(t *testing.T) {
 	s.must("CreateQueue", `{"QueueName":"dead"}`)
 	s.must("CreateQueue", `{"QueueName":"jobs"}`)
 	redrive := input("QueueUrl", "jobs", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + arnPrefix + `dead","maxReceiveCount":3}`})
+	const denyAll = `{"redrivePermission":"denyAll"}`
 	const denied = "The redrive allow policy of the dead-letter queue does not allow this source queue."
 	for _, test := range []struct {
 		policy  string
 		allowed bool
 	}{
-		{`{"redrivePermission":"denyAll"}`, false},
+		{denyAll, false},
 		{`{"redrivePermission":"allowAll"}`, true},
 		{`{"redrivePermission":"byQueue","sourceQueueArns":["` + arnPrefix + `other"]}`, false},
 		{`{"redrivePermission":"byQueue","sourceQueueArns":["arn:aws:sqs:eu-test-1:111111111111:jobs"]}`, false},
@@ -83,6 +86,16 @@ func TestRedriveAllowPolicy(t *testing.T) {
 		w := s.do(request("SetQueueAttributes", redrive))
 		if test.allowed != (w.Code == 200) || !test.allowed && !strings.Contains(w.Body.String(), denied) {
 			t.Errorf("%s: %d %s", test.policy, w.Code, w.Body)
+		}
+		s.must("SetQueueAttributes", input("QueueUrl", "jobs", map[string]string{"RedrivePolicy": ""}))
+		change := service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "dead", MaxReceives: 3}}
+		_, err := s.svc.UpdateQueue(t.Context(), owner, "jobs", change)
+		if test.allowed != (err == nil) || !test.allowed && service.ErrorField(err) != "dead_letter.queue" {
+			t.Errorf("%s, by other dialects: %v", test.policy, err)
+		}
+		_, _, err = s.svc.CreateQueue(t.Context(), owner, service.CreateQueue{Name: "fresh", QueueChange: change})
+		if test.policy == denyAll && service.ErrorField(err) != "dead_letter.queue" {
+			t.Errorf("%s, by other dialects: made %v", test.policy, err)
 		}
 	}
 }

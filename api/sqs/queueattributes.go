@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func (c *call) setQueueAttributes(ctx context.Context, in *setQueueAttributesInp
 	}
 	var change service.QueueChange
 	e := &edit{call: c, queue: name, change: &change}
-	if err := e.parse(ctx, in.Attributes); err != nil {
+	if err := e.parse(in.Attributes); err != nil {
 		return nil, err
 	}
 	_, err = c.svc.UpdateQueue(ctx, c.caller, name, change)
@@ -69,7 +70,7 @@ func (c *call) setQueueAttributes(ctx context.Context, in *setQueueAttributesInp
 }
 
 // parse notes in the change what the attributes set.
-func (e *edit) parse(ctx context.Context, attributes map[string]string) error {
+func (e *edit) parse(attributes map[string]string) error {
 	if attributes[attributeKMSKey] != "" && strings.EqualFold(attributes[attributeManagedSSE], "true") {
 		return errorf(invalidAttributeName, "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.")
 	}
@@ -83,7 +84,7 @@ func (e *edit) parse(ctx context.Context, attributes map[string]string) error {
 			return err
 		}
 	}
-	return e.checkRedriveAllowed(ctx)
+	return nil
 }
 
 // unknownAttribute says that an attribute cannot be asked for or set.
@@ -93,6 +94,9 @@ func unknownAttribute(name string) error {
 
 // queueFailure returns what SQS makes of an error of a queue with these attributes.
 func queueFailure(attributes map[string]string, err error) error {
+	if errors.Is(err, service.ErrSourceRefused) {
+		return invalidRedrive(attributes[attributeRedrive], "The redrive allow policy of the dead-letter queue does not allow this source queue.")
+	}
 	if service.ErrorField(err) == "dead_letter.queue" {
 		return invalidRedrive(attributes[attributeRedrive], "Dead letter target does not exist.")
 	}

@@ -20,7 +20,7 @@ func (c *call) createQueue(ctx context.Context, in *createQueueInput) (*queueURL
 	}
 	create := service.CreateQueue{Name: in.QueueName, ReuseAfter: c.strictly(strictInterval)}
 	e := &edit{call: c, queue: in.QueueName, create: true, change: &create.QueueChange}
-	if err := e.parse(ctx, in.Attributes); err != nil {
+	if err := e.parse(in.Attributes); err != nil {
 		return nil, err
 	}
 	if len(in.Tags) > 0 {

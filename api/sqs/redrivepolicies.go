@@ -1,7 +1,6 @@
 package sqs
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -108,6 +107,14 @@ type redriveAllowPolicy struct {
 	SourceARNs []string `json:"sourceQueueArns"`
 }
 
+// TakesFrom tells whether a queue may be the dead-letter queue of another one of its account: its redrive
+// allow policy says so.
+func TakesFrom(dead service.Queue, source string) bool {
+	text := dead.Extra[attributeRedriveAllow]
+	var allow redriveAllowPolicy
+	return text == "" || json.Unmarshal([]byte(text), &allow) == nil && allow.allows(dead.Account, source)
+}
+
 // allows tells whether a queue of an account may be a source.
 func (p redriveAllowPolicy) allows(account, queue string) bool {
 	switch p.Permission {
@@ -120,31 +127,6 @@ func (p redriveAllowPolicy) allows(account, queue string) bool {
 		})
 	}
 	return true
-}
-
-// checkRedriveAllowed asks the target of a new redrive policy whether it takes the
-// queue's messages. That it exists the service checks.
-func (e *edit) checkRedriveAllowed(ctx context.Context) error {
-	if e.change.DeadLetter == nil || e.change.DeadLetter.Queue == "" {
-		return nil
-	}
-	target, err := e.svc.GetQueueFor(ctx, e.caller, service.ActionSendMessages, e.change.DeadLetter.Queue)
-	if service.ErrorCode(err) == service.CodeQueueNotFound {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var allow redriveAllowPolicy
-	if set := target.Extra[attributeRedriveAllow]; set != "" {
-		if err := json.Unmarshal([]byte(set), &allow); err != nil {
-			return err
-		}
-	}
-	if !allow.allows(e.caller.Account, e.queue) {
-		return invalidRedrive(e.change.Extra[attributeRedrive], "The redrive allow policy of the dead-letter queue does not allow this source queue.")
-	}
-	return nil
 }
 
 // setRedriveAllow keeps a policy on which queues may use this one as their

@@ -46,7 +46,7 @@ func newSetup(t *testing.T) *setup {
 	t.Helper()
 	t.Parallel()
 	database := pgtest.New(t)
-	s := &setup{t: t, svc: testservice.On(t, database, service.Options{Permits: sqs.Permits}), database: database}
+	s := &setup{t: t, svc: testservice.On(t, database, service.Options{Permits: sqs.Permits, TakesFrom: sqs.TakesFrom}), database: database}
 	s.serve(false)
 	return s
 }

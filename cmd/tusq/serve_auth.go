@@ -169,7 +169,7 @@ func (c *serveCmd) serviceOptions(keys service.MasterKeys, log *slog.Logger) (se
 		keys, err = ownMasterKey(filepath.Join(c.DataDir, masterKeyFile), log)
 	}
 	return service.Options{
-		Logger: log, NoCoalesce: c.NoCoalesce, MaxLongPolls: c.MaxLongPolls, Permits: sqs.Permits,
+		Logger: log, NoCoalesce: c.NoCoalesce, MaxLongPolls: c.MaxLongPolls, Permits: sqs.Permits, TakesFrom: sqs.TakesFrom,
 		AuditRetention: c.AuditRetention,
 		Account:        c.Account, MasterKeys: keys, Rates: service.Rates{PerKey: c.RatePerKey, PerAccount: c.RatePerAccount},
 	}, err
