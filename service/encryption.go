@@ -122,30 +122,32 @@ func (k *dataKeys) get(ctx context.Context, account string, id int64) (cipher.AE
 	return aead, nil
 }
 
-// reseal has all data keys that the first master key has not sealed, and others open, sealed by it.
-func (k *dataKeys) reseal(ctx context.Context) (resealed int, err error) {
+// reseal has all data keys that the first master key has not sealed, and others open, sealed by it;
+// closed are those that none opens.
+func (k *dataKeys) reseal(ctx context.Context) (resealed, closed int, err error) {
 	if k.master.None() {
-		return 0, nil
+		return 0, 0, nil
 	}
 	old, err := k.store.ListDataKeys(ctx, k.master.first())
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for _, key := range old {
 		secret, opened := k.master.openBound(key.Sealed, key.SealedBy, key.binding())
 		if !opened {
+			closed++
 			continue
 		}
 		was := key.SealedBy
 		if key.Sealed, key.SealedBy, err = k.master.sealBound(secret, key.binding()); err != nil {
-			return resealed, err
+			return resealed, closed, err
 		}
 		if err := k.store.ResealDataKey(ctx, key, was); err != nil {
-			return resealed, err
+			return resealed, closed, err
 		}
 		resealed++
 	}
-	return resealed, nil
+	return resealed, closed, nil
 }
 
 func errMasterKeyMissing() *Error {

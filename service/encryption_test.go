@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ type encrypted struct {
 	t   *testing.T
 	ctx context.Context
 	url string
+	log *slog.Logger // nil: the test's
 }
 
 func setupEncrypted(t *testing.T, master service.Secret, queues ...string) *encrypted {
@@ -42,7 +44,7 @@ func setupEncrypted(t *testing.T, master service.Secret, queues ...string) *encr
 // start has the world served with other master keys; none: "".
 func (w *encrypted) start(masters ...service.Secret) {
 	w.t.Helper()
-	opts := service.Options{Account: testservice.Account}
+	opts := service.Options{Account: testservice.Account, Logger: w.log}
 	var texts []string
 	for _, master := range masters {
 		texts = append(texts, master.Reveal())
@@ -270,6 +272,31 @@ func TestMasterKeyRotationOfDataKeys(t *testing.T) {
 	w.start(fresh, old)
 	w.start(fresh)
 	w.want("jobs", service.ReceiveMessages{}, "one")
+}
+
+// Data keys that stay sealed by a master key that is not given are told of, as long as it is not.
+func TestDataKeysThatStaySealed(t *testing.T) {
+	old, fresh := service.NewMasterKey(), service.NewMasterKey()
+	w := setupEncrypted(t, old, "jobs", "others")
+	for _, masters := range [][]service.Secret{{fresh}, {fresh}, {fresh, old}, {fresh}} {
+		log := &logged{}
+		w.log = slog.New(slog.NewTextHandler(log, nil))
+		w.start(masters...)
+		warned := log.count("level=WARN msg=\"data keys") == 1 && log.count("data_keys=2") == 1
+		if missing := w.missing("jobs"); warned != missing {
+			t.Errorf("warned: %v; the master key is missing: %v", warned, missing)
+		}
+	}
+}
+
+// missing tells whether the master key of a queue is missing.
+func (w *encrypted) missing(queue string) bool {
+	w.t.Helper()
+	_, err := w.SendMessages(w.ctx, admin, queue, service.SendMessages{Messages: []service.SendMessage{{Body: "x"}}})
+	if err != nil && codeOf(err) != service.CodeMasterKeyMissing {
+		w.t.Errorf("send to %s: %v", queue, err)
+	}
+	return err != nil
 }
 
 // A message that was changed in the database is not delivered, and does not hold up the others.

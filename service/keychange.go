@@ -95,7 +95,11 @@ func (s *Service) startKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dataKeys, err := s.dataKeys.reseal(ctx)
+	dataKeys, closed, err := s.dataKeys.reseal(ctx)
+	if closed > 0 {
+		s.log.Warn("data keys of encrypted queues are sealed by a master key that is not given: their messages can be neither sent nor received",
+			"data_keys", closed)
+	}
 	if resealed+dataKeys > 0 && err == nil {
 		s.log.Info("what an older master key had sealed is now sealed by the first", "secrets", resealed, "data_keys", dataKeys)
 	}
