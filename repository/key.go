@@ -50,7 +50,7 @@ func orZero(t *time.Time) time.Time {
 
 // IdentityVersion grows with every change of keys and users.
 func (r *Repository) IdentityVersion(ctx context.Context) (version int64, err error) {
-	err = r.cold.QueryRow(ctx, `SELECT identity_version FROM instance`).Scan(&version)
+	err = r.keys.QueryRow(ctx, `SELECT identity_version FROM instance`).Scan(&version)
 	if err != nil {
 		return 0, r.classify("look for changes of identities", err)
 	}
@@ -75,7 +75,7 @@ func (r *Repository) changeIdentities(ctx context.Context, operation string, cha
 // LoadKeys returns all keys that work, as they are at one moment.
 func (r *Repository) LoadKeys(ctx context.Context) (set service.KeySet, err error) {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, r.cold, snapshot, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, r.keys, snapshot, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, `SELECT identity_version, tusq_now() FROM instance`).Scan(&set.Version, &set.Now); err != nil {
 			return err
 		}

@@ -58,6 +58,7 @@ type Repository struct {
 	hot     *pool // flushes, with fixed plans
 	jobs    *pool // what reads or changes many messages outside of flushes, with fixed plans
 	cold    *pool // all else
+	keys    *pool // the keyring's: callers cannot occupy it, so that a revocation is always learned of
 	signals *pool // notifications, whose commits need not be on disk; nil: there are none
 	lane    int
 	id      string // tells this process's notifications from others'
@@ -80,6 +81,7 @@ var _ service.Store = (*Repository)(nil)
 const (
 	jobConnections  = 4
 	coldConnections = 8
+	keyConnections  = 2               // so that one which is dead does not hold up the keyring
 	connectTimeout  = 3 * time.Second // of each host: where one is dead, the next is to be tried soon
 )
 
@@ -117,7 +119,10 @@ func (r *Repository) openPools(ctx context.Context, opts Options) (err error) {
 	if r.jobs, err = r.way.open(ctx, jobConnections, hotPlans); err != nil {
 		return err
 	}
-	if r.cold, err = r.way.open(ctx, coldConnections, nil); err != nil || r.direct.pooled {
+	if r.cold, err = r.way.open(ctx, coldConnections, nil); err != nil {
+		return err
+	}
+	if r.keys, err = r.way.open(ctx, keyConnections, nil); err != nil || r.direct.pooled {
 		return err
 	}
 	r.signals, err = r.direct.open(ctx, 1, map[string]string{"synchronous_commit": "off"})
@@ -145,7 +150,7 @@ func (r *Repository) reconnecting() <-chan struct{} {
 
 // pools are all pools of connections that there are.
 func (r *Repository) pools() []*pool {
-	return slices.DeleteFunc([]*pool{r.hot, r.jobs, r.cold, r.signals}, func(p *pool) bool { return p == nil })
+	return slices.DeleteFunc([]*pool{r.hot, r.jobs, r.cold, r.keys, r.signals}, func(p *pool) bool { return p == nil })
 }
 
 // Close ends all connections.

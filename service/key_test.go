@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -251,6 +252,54 @@ func TestRevocationWithoutSignals(t *testing.T) {
 	w.eventually("the other replica knows no more key", func() bool { return len(w.other.SecretsOf(key.ID)) == 0 })
 	w.wantCaller(w.other, credentials.Token(), service.CodeUnauthenticated)
 	t.Logf("known after %v", time.Since(began))
+}
+
+// Revocation needs no connection of those that callers can occupy, neither directly nor by way of a pooler. Here the revoked
+// key holds them all, by peeks that wait for a lock, on replicas that hear nothing of others.
+func TestRevocationUnderFlood(t *testing.T) {
+	master := masterKeys(t, service.NewMasterKey().Reveal())
+	w := setupKeys(t, service.Options{MasterKeys: master})
+	w.other = testservice.OnBoth(t, pgtest.Pooled(t, w.url), "", service.Options{MasterKeys: master})
+	flooded := testservice.On(t, w.url, service.Options{MasterKeys: master})
+	if _, _, err := w.CreateQueue(w.ctx, admin, service.CreateQueue{Name: "orders"}); err != nil {
+		t.Fatal(err)
+	}
+	key, credentials := w.create(service.CreateKey{})
+	conn, err := pgx.Connect(w.ctx, w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	lock, err := conn.Begin(w.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(w.ctx, `LOCK TABLE messages`); err != nil {
+		t.Fatal(err)
+	}
+	replicas := []*service.Service{w.other, flooded}
+	for _, replica := range replicas {
+		w.eventually("the replica knows the key", func() bool { return len(replica.SecretsOf(key.ID)) == 1 })
+		caller := w.wantCaller(replica, credentials.Token(), "")
+		for range 50 {
+			go func() { _, _ = replica.PeekMessages(w.ctx, caller, "orders", service.PeekMessages{}) }()
+		}
+	}
+	for _, replica := range replicas {
+		w.eventually("the peeks hold all connections that there are for them", func() bool {
+			ctx, cancel := context.WithTimeout(w.ctx, time.Second)
+			defer cancel()
+			_, err := replica.ListKeys(ctx, admin, service.ListKeys{})
+			return err != nil
+		})
+	}
+	w.ForgetOthers() // so that it notifies nobody
+	if err := w.RevokeKey(w.ctx, admin, key.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the other replicas know no more key", func() bool {
+		return !slices.ContainsFunc(replicas, func(replica *service.Service) bool { return len(replica.SecretsOf(key.ID)) > 0 })
+	})
 }
 
 func TestKeyLimits(t *testing.T) {

@@ -242,7 +242,7 @@ func connections(d repository.Inspection) Line {
 		verdict = Problem
 	}
 	return judged("connections", fact, d.Connections*10 >= d.MaxConnections*8, verdict,
-		"A replica holds up to 25 of them: raise max_connections, or let others go through a pooler.")
+		"A replica holds up to 27 of them: raise max_connections, or let others go through a pooler.")
 }
 
 func clock(d repository.Inspection) Line {
