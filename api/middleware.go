@@ -29,6 +29,8 @@ type dialect struct {
 }
 
 type middleware struct {
+	service     *service.Service
+	auth        bool // see Options
 	logger      *slog.Logger
 	metrics     *telemetry.Metrics
 	draining    <-chan struct{}
@@ -44,6 +46,8 @@ type middleware struct {
 func newMiddleware(o Options) *middleware {
 	limit := cmp.Or(o.MaxBytesInFlight, DefaultMaxBytesInFlight)
 	return &middleware{
+		service:     o.Service,
+		auth:        o.Auth,
 		logger:      o.Logger,
 		metrics:     o.Metrics,
 		draining:    o.Service.Draining(),

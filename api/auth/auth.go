@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 
+	"tusq/api/auth/sigv4"
 	"tusq/service"
 )
 
@@ -41,6 +42,17 @@ func identify(r *http.Request, caller service.Caller) *http.Request {
 		return r
 	}
 	return r.WithContext(WithCaller(r.Context(), caller))
+}
+
+// ClaimedKey returns the id of the key that a request's credentials name, a token or a signature, or
+// "". They are not verified, and a request that is to be refused may have several.
+func ClaimedKey(r *http.Request) string {
+	for _, authorization := range r.Header["Authorization"] {
+		if credentials, ok := service.ParseToken(tokenOf(authorization)); ok {
+			return credentials.KeyID
+		}
+	}
+	return sigv4.KeyID(r)
 }
 
 // Nobody is the middleware for requests that are authenticated behind it, or not at all.

@@ -28,11 +28,16 @@ func Bearer(svc *service.Service, writeError func(http.ResponseWriter, *http.Req
 // bearerToken returns the token of a request that has exactly one, or "", which is none.
 func bearerToken(r *http.Request) string {
 	headers := r.Header["Authorization"]
-	if len(headers) != 1 || len(headers[0]) > maxAuthorization {
+	if len(headers) != 1 {
 		return ""
 	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	return tokenOf(headers[0])
+}
+
+// tokenOf returns the token of an Authorization header, or "".
+func tokenOf(authorization string) string {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if len(authorization) > maxAuthorization || !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}
 	return strings.TrimLeft(token, " ")

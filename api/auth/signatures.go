@@ -36,9 +36,7 @@ func (s *Signatures) Identify(r *http.Request, body []byte) error {
 		return errNoPlace
 	}
 	var secrets [sigv4.MaxSecrets]sigv4.Secret
-	var claimed string
 	verified, err := s.verifier.Verify(r, body, func(keyID string) []sigv4.Secret {
-		claimed = keyID
 		found := secrets[:0]
 		for _, secret := range s.service.SecretsOf(keyID) {
 			found = append(found, sigv4.Secret(secret))
@@ -46,7 +44,7 @@ func (s *Signatures) Identify(r *http.Request, body []byte) error {
 		return found
 	})
 	if err != nil {
-		s.service.RefusedCredentials(r.Context(), ClientIP(r.Context()), claimed, service.CodeUnauthenticated)
+		s.service.RefusedCredentials(r.Context(), ClientIP(r.Context()), sigv4.KeyID(r), service.CodeUnauthenticated)
 		return err
 	}
 	*place, err = s.callerOf(r.Context(), verified, secrets[verified.Secret()], ClientIP(r.Context()))

@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -90,16 +92,22 @@ func (v Verified) KeyID() string { return v.keyID }
 // Secret returns which of the key's secrets signed the request: its index.
 func (v Verified) Secret() int { return v.secret }
 
-// KeyID returns the access key id that r says it is signed by. It is not verified. The
-// error is an *Error, as of Verify; a request that Verify would refuse may have none.
-func (v *Verifier) KeyID(r *http.Request) (string, error) {
-	w := getWork()
-	defer putWork(w)
-	c, err := v.readClaim(w, r)
-	if err != nil {
-		return "", err
+// KeyID returns the access key id that r says it is signed by, or "" where it names none. It is
+// not verified, and may be of a request that Verify refuses, for whatever reason.
+func KeyID(r *http.Request) string {
+	for _, authorization := range r.Header["Authorization"] {
+		if _, credential, named := strings.Cut(authorization, "Credential="); named {
+			return keyIDOf(credential)
+		}
 	}
-	return c.keyID, nil
+	_, query, _ := strings.Cut(r.RequestURI, "?")
+	parameters, _ := url.ParseQuery(query) // those that have a form
+	return keyIDOf(parameters.Get(paramCredential))
+}
+
+func keyIDOf(credential string) string {
+	id, _, _ := strings.Cut(credential, "/")
+	return id
 }
 
 // Verify verifies the signature of r, a server's request with the given body. Nothing of r
