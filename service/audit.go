@@ -87,8 +87,8 @@ func (s *Service) record(ctx context.Context, caller Caller, entry AuditEntry, e
 	}
 }
 
-// recordFirst writes into the log what a caller is about to change of keys, which are not to be made
-// or changed unnoticed: where that is not possible, neither is the change. A change that
+// recordFirst writes into the log what a caller is about to change of keys or users, which are not to be
+// made or changed unnoticed: where that is not possible, neither is the change. A change that
 // then fails has a second entry, by record.
 func (s *Service) recordFirst(ctx context.Context, caller Caller, entry AuditEntry) error {
 	if entry = s.auditEntry(ctx, caller, entry); entry.ID == "" {

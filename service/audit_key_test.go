@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -57,10 +58,14 @@ func TestAuditNotesKeys(t *testing.T) {
 	}
 }
 
-// TestNoKeyWithoutAudit: what cannot be noted is not done.
+// TestNoKeyWithoutAudit: what cannot be noted is not done, be it of keys or of users.
 func TestNoKeyWithoutAudit(t *testing.T) {
 	w := setupKeys(t, service.Options{})
 	key, _ := w.create(service.CreateKey{Rights: sendOnly})
+	ann, err := w.CreateUser(w.ctx, admin, service.CreateUser{Name: "ann", Password: password, Rights: sendOnly})
+	if err != nil {
+		t.Fatal(err)
+	}
 	conn, err := pgx.Connect(w.ctx, w.url)
 	if err != nil {
 		t.Fatal(err)
@@ -77,5 +82,13 @@ func TestNoKeyWithoutAudit(t *testing.T) {
 	page, err := w.ListKeys(w.ctx, admin, service.ListKeys{})
 	if err != nil || len(page.Keys) != 1 || !page.Keys[0].RetiringAt.IsZero() {
 		t.Errorf("the keys are %+v, %v", page.Keys, err)
+	}
+	_, err = w.CreateUser(w.ctx, admin, service.CreateUser{Name: "bob", Password: password, Rights: sendOnly})
+	wantCode(t, err, service.CodeUnavailable)
+	_, err = w.UpdateUser(w.ctx, admin, "ann", service.UpdateUser{Queues: []string{"*"}})
+	wantCode(t, err, service.CodeUnavailable)
+	wantCode(t, w.DeleteUser(w.ctx, admin, "ann"), service.CodeUnavailable)
+	if page, err := w.ListUsers(w.ctx, admin, service.ListUsers{}); err != nil || !reflect.DeepEqual(page.Users, []service.User{ann}) {
+		t.Errorf("the users are %+v, %v; want %+v", page.Users, err, ann)
 	}
 }

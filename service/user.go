@@ -69,11 +69,14 @@ func (s *Service) createUser(ctx context.Context, caller Caller, create CreateUs
 	if err := validPassword(create.Password); err != nil {
 		return User{}, err
 	}
-	if !caller.mayGive(create.Rights, bounds{}) {
-		return User{}, s.refuse(ctx, caller, ActionManageKeys, "", errTooManyRights())
+	if err := s.authorizeUser(ctx, caller, User{Rights: create.Rights}); err != nil {
+		return User{}, err
 	}
 	hash, err := s.passwords.hash(ctx, create.Password)
 	if err != nil {
+		return User{}, err
+	}
+	if err := s.recordFirst(ctx, caller, userEntry(auditCreateUser, create.Name)); err != nil {
 		return User{}, err
 	}
 	user := User{Account: caller.Account, Name: create.Name, Rights: create.Rights}
@@ -132,18 +135,27 @@ func (s *Service) updateUser(ctx context.Context, caller Caller, name string, up
 			return User{}, err
 		}
 	}
-	user, err := s.store.UpdateUser(ctx, caller.Account, name, func(user *StoredUser) error {
-		if !caller.mayGive(user.Rights, bounds{}) {
-			return s.refuse(ctx, caller, ActionManageKeys, "", errTooManyRights())
-		}
-		return s.applyUpdate(ctx, caller, user, update, hash)
-	})
+	change := func(user *StoredUser) error { return s.applyUpdate(ctx, caller, user, update, hash) }
+	before, err := s.store.GetUser(ctx, caller.Account, name)
+	if err == nil {
+		err = change(&before)
+	}
+	if err == nil {
+		err = s.recordFirst(ctx, caller, userEntry(auditUpdateUser, name))
+	}
+	if err != nil {
+		return User{}, err
+	}
+	user, err := s.store.UpdateUser(ctx, caller.Account, name, change)
 	s.changedUsers(ctx)
 	return user, err
 }
 
-// applyUpdate sets in user what the update names.
+// applyUpdate sets in user what the update names, if the caller may.
 func (s *Service) applyUpdate(ctx context.Context, caller Caller, user *StoredUser, update UpdateUser, hash PasswordHash) error {
+	if err := s.authorizeUser(ctx, caller, user.User); err != nil {
+		return err
+	}
 	if update.Actions != nil {
 		user.Actions = update.Actions
 	}
@@ -153,8 +165,8 @@ func (s *Service) applyUpdate(ctx context.Context, caller Caller, user *StoredUs
 	if err := user.valid(); err != nil {
 		return err
 	}
-	if !caller.mayGive(user.Rights, bounds{}) {
-		return s.refuse(ctx, caller, ActionManageKeys, "", errTooManyRights())
+	if err := s.authorizeUser(ctx, caller, user.User); err != nil {
+		return err
 	}
 	if hash != "" {
 		user.Password = hash
@@ -176,14 +188,28 @@ func (s *Service) deleteUser(ctx context.Context, caller Caller, name string) er
 	if !userName.MatchString(name) {
 		return ErrUserNotFound(name)
 	}
-	err := s.store.DeleteUser(ctx, caller.Account, name, func(user User) error {
-		if !caller.mayGive(user.Rights, bounds{}) {
-			return s.refuse(ctx, caller, ActionManageKeys, "", errTooManyRights())
-		}
-		return nil
-	})
+	may := func(user User) error { return s.authorizeUser(ctx, caller, user) }
+	user, err := s.store.GetUser(ctx, caller.Account, name)
+	if err == nil {
+		err = may(user.User)
+	}
+	if err == nil {
+		err = s.recordFirst(ctx, caller, userEntry(auditDeleteUser, name))
+	}
+	if err != nil {
+		return err
+	}
+	err = s.store.DeleteUser(ctx, caller.Account, name, may)
 	s.changedUsers(ctx)
 	return err
+}
+
+// authorizeUser refuses a caller who does not have the rights that a user has, or is to have.
+func (s *Service) authorizeUser(ctx context.Context, caller Caller, user User) error {
+	if !caller.mayGive(user.Rights, bounds{}) {
+		return s.refuse(ctx, caller, ActionManageKeys, "", errTooManyRights())
+	}
+	return nil
 }
 
 // changedUsers has a change of users known here now, and on the other replicas soon.
@@ -192,18 +218,23 @@ func (s *Service) changedUsers(ctx context.Context) {
 	s.changedKeys(ctx)
 }
 
-// noteUserChange notes a change of a user, or that it was refused or failed.
+// noteUserChange notes that a change of a user was refused or failed. One that was made is in the audit log already.
 func (s *Service) noteUserChange(ctx context.Context, caller Caller, action, user string, err error) {
 	if err == nil {
 		s.log.InfoContext(ctx, "user changed", "action", action, "user", user, "caller", caller.Name())
+		return
 	}
 	switch ErrorCode(err) {
 	case CodeUnauthenticated, CodeForbidden: // noted as a refusal
 	case CodeUserNotFound, CodeInvalidParameter, CodeMissingParameter: // what stands for the name may be anything
 		s.record(ctx, caller, AuditEntry{Action: action}, err)
 	default:
-		s.record(ctx, caller, AuditEntry{Action: action, Resource: "user " + user}, err)
+		s.record(ctx, caller, userEntry(action, user), err)
 	}
+}
+
+func userEntry(action, user string) AuditEntry {
+	return AuditEntry{Action: action, Resource: "user " + user}
 }
 
 var userName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,%d}$`, MaxUserName-1))
