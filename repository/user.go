@@ -19,9 +19,16 @@ func scanUser(row pgx.CollectableRow) (service.StoredUser, error) {
 	return u, err
 }
 
-// CreateUser stores a user.
+// CreateUser stores a user, or fails with CodeUserExists or CodeTooManyUsers.
 func (r *Repository) CreateUser(ctx context.Context, user service.StoredUser) (stored service.User, err error) {
-	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+	err = r.changeIdentities(ctx, "create user", func(tx pgx.Tx) error {
+		var own int
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM users WHERE account = $1`, user.Account).Scan(&own); err != nil {
+			return err
+		}
+		if own >= service.MaxAccountUsers {
+			return service.Errorf(service.CodeTooManyUsers, "The account has %d users; delete some first.", own)
+		}
 		rows, _ := tx.Query(ctx, `
 INSERT INTO users (`+userColumns+`)
 VALUES ($1, $2, $3, $4, $5, tusq_now(), tusq_now())
@@ -34,10 +41,7 @@ RETURNING `+userColumns, user.Account, user.Name, string(user.Password), service
 		stored = made.User
 		return err
 	})
-	if err != nil {
-		return service.User{}, r.classify("create user", err)
-	}
-	return stored, nil
+	return stored, err
 }
 
 // GetUser returns a user with the hash of the password.

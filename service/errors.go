@@ -55,6 +55,7 @@ const (
 	CodeMasterKeyMissing     Code = "master_key_missing"     // keys need one to seal their secrets
 	CodeUserNotFound         Code = "user_not_found"         // no such user
 	CodeUserExists           Code = "user_exists"            // a user of this name exists
+	CodeTooManyUsers         Code = "too_many_users"         // delete some before more are made
 )
 
 // Codes lists every code.
@@ -68,7 +69,7 @@ var Codes = []Code{
 	CodeAttemptVoid, CodeMessageNotFound, CodeQueueDeletedRecently, CodePurgeInProgress, CodeTooManyInFlight, CodeKeyInUse,
 	CodeKeyReused, CodeNotDeadLetterQueue, CodeRedriveNotFound, CodeRedriveRunning, CodeRedriveEnded,
 	CodeStandbyRequired, CodeStandbyMissing, CodeKeyNotFound, CodeTooManyKeys, CodeMasterKeyMissing,
-	CodeUserNotFound, CodeUserExists,
+	CodeUserNotFound, CodeUserExists, CodeTooManyUsers,
 }
 
 // Error is an error that may be told to the caller: its message is safe to show.

@@ -23,6 +23,7 @@ const (
 	MaxAccountKeys    = 1000                // the same of one account
 	MaxKeyName        = 80                  // characters of a key's name
 	MaxKeySources     = 20                  // networks of a key
+	MaxAccountUsers   = 1000                // users of an account
 	MaxUserName       = 64                  // characters of a user's name
 	MinPassword       = 12                  // characters of a user's password
 	MaxPassword       = 1024                // bytes of a user's password

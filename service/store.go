@@ -173,7 +173,7 @@ type KeyFilter struct {
 
 // UserStore keeps users. What changes a user, or deletes one, ends the user's sessions.
 type UserStore interface {
-	// CreateUser stores a user, or fails with CodeUserExists.
+	// CreateUser stores a user, or fails with CodeUserExists or CodeTooManyUsers.
 	CreateUser(ctx context.Context, user StoredUser) (User, error)
 	// GetUser fails with CodeUserNotFound, and so do those that change one.
 	GetUser(ctx context.Context, account, name string) (StoredUser, error)

@@ -49,7 +49,7 @@ type UserPage struct {
 	Cursor string // of the next page; empty on the last
 }
 
-// CreateUser makes a user, or fails with CodeUserExists. Nobody gives rights that they do not have.
+// CreateUser makes a user, or fails with CodeUserExists or CodeTooManyUsers. Nobody gives rights that they do not have.
 func (s *Service) CreateUser(ctx context.Context, caller Caller, create CreateUser) (User, error) {
 	user, err := s.createUser(ctx, caller, create)
 	s.noteUserChange(ctx, caller, auditCreateUser, create.Name, err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"tusq/service"
 	"tusq/test/testservice"
@@ -132,6 +133,49 @@ func TestInvalidUsers(t *testing.T) {
 			t.Errorf("a password of %d bytes: %v", len(fits), err)
 		}
 	}
+}
+
+// An account has so many users, and no more. Whoever deletes one has room again.
+func TestMostUsers(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	w.createUser("first", viewer)
+	w.exec(`
+INSERT INTO users (account, name, password, actions, queues, created_at, updated_at)
+SELECT account, 'user-' || n, password, actions, queues, created_at, updated_at FROM users, generate_series(1, $1) n`, service.MaxAccountUsers-2)
+	create := func(caller service.Caller, name string) error {
+		for {
+			_, err := w.CreateUser(w.ctx, caller, service.CreateUser{Name: name, Password: password, Rights: viewer})
+			if codeOf(err) != service.CodeOverloaded { // by passwords that are hashed at the same time
+				return err
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	made := make(chan error, 4)
+	for i := range cap(made) {
+		go func() { made <- create(caller, fmt.Sprint("at-once-", i)) }()
+	}
+	fit := 0
+	for range cap(made) {
+		if err := <-made; err == nil {
+			fit++
+		} else {
+			wantCode(t, err, service.CodeTooManyUsers)
+		}
+	}
+	if fit != 1 {
+		t.Errorf("%d users were made where there was room for one", fit)
+	}
+	if err := create(service.Owner("111111111111"), "another"); err != nil {
+		t.Errorf("another account's: %v", err)
+	}
+	if err := w.DeleteUser(w.ctx, caller, "first"); err != nil {
+		t.Fatal(err)
+	}
+	if err := create(caller, "one-more"); err != nil {
+		t.Error(err)
+	}
+	wantCode(t, create(caller, "too-many"), service.CodeTooManyUsers)
 }
 
 // Nobody gives rights that they do not have, nor takes those of somebody who has more.

@@ -49,6 +49,7 @@ var statuses = map[service.Code]int{
 	service.CodeRedriveEnded:         http.StatusConflict,
 	service.CodeUserNotFound:         http.StatusNotFound,
 	service.CodeUserExists:           http.StatusConflict,
+	service.CodeTooManyUsers:         http.StatusConflict,
 	service.CodeStandbyRequired:      http.StatusConflict,
 	service.CodeStandbyMissing:       http.StatusServiceUnavailable,
 	service.CodeKeyNotFound:          http.StatusNotFound,

@@ -19,7 +19,7 @@ import (
 //	@Success		201		{object}	User
 //	@Header			201		{string}	Location	"The user's path."
 //	@Failure		403		{object}	Problem		"forbidden: managing users, or rights that the caller does not have."
-//	@Failure		409		{object}	Problem		"user_exists"
+//	@Failure		409		{object}	Problem		"user_exists; or too_many_users"
 //	@Router			/v1/users [post]
 func (a api) createUser(w http.ResponseWriter, r *http.Request) error {
 	var request CreateUser

@@ -121,6 +121,7 @@ var codes = map[service.Code]struct {
 	service.CodeRedriveEnded:         {resourceNotFound, "Task does not exist."},
 	service.CodeUserNotFound:         {resourceNotFound, ""},
 	service.CodeUserExists:           {invalidParameterValue, ""},
+	service.CodeTooManyUsers:         {overLimit, ""},
 	service.CodeStandbyRequired:      {invalidParameterValue, ""},
 	service.CodeStandbyMissing:       {serviceUnavailable, ""},
 	service.CodeKeyNotFound:          {resourceNotFound, ""},
