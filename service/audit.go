@@ -74,7 +74,7 @@ func (s *Service) record(ctx context.Context, caller Caller, entry AuditEntry, e
 	}
 	if err != nil {
 		entry.Result = string(ErrorCode(err))
-		s.audits.note(entry, auditSource(caller))
+		s.audits.note(entry, auditSourceOf(caller, auditFailed))
 		return
 	}
 	entry.Result = AuditOK
@@ -83,7 +83,7 @@ func (s *Service) record(ctx context.Context, caller Caller, entry AuditEntry, e
 	if err := s.store.AppendAudit(ctx, []AuditEntry{entry}); err != nil {
 		s.log.Error("a change is not in the audit log", "err", err, "request_id", entry.RequestID, "caller", entry.Actor,
 			"action", entry.Action, "queue", entry.Resource, "client", entry.Client)
-		s.audits.note(entry, auditSource(caller))
+		s.audits.note(entry, auditSourceOf(caller, auditMade))
 	}
 }
 
@@ -141,7 +141,7 @@ func (s *Service) refuse(ctx context.Context, caller Caller, action Action, queu
 	}
 	entry := AuditEntry{Action: action.String(), Resource: queue, Result: string(why.Code)}
 	if entry = s.auditEntry(ctx, caller, entry); entry.ID != "" {
-		s.audits.note(entry, auditSource(caller))
+		s.audits.note(entry, auditSourceOf(caller, auditRefused))
 	}
 	return why
 }
@@ -160,7 +160,7 @@ func (s *Service) RefusedCredentials(ctx context.Context, from netip.Addr, keyID
 	if key := s.keys.now.Load().keys[keyID]; key != nil {
 		entry.Account = key.Account // whose administrators are to know
 	}
-	s.audits.note(entry, auditSource(caller))
+	s.audits.note(entry, auditSourceOf(caller, auditRefused))
 }
 
 // keyForm is the length of a key's id, ours and Amazon's.
@@ -180,19 +180,19 @@ func hasKeyForm(id string) bool {
 	return true
 }
 
-// auditSource is whose refusals are counted together: the actor's, or those of an address
-// that nobody was recognised behind. Of IPv6, one subscriber has a whole network.
-func auditSource(caller Caller) string {
+// auditSourceOf is where an entry of a caller's comes from: the actor or, where nobody was
+// recognised, the address. Of IPv6, one subscriber has a whole network.
+func auditSourceOf(caller Caller, class auditClass) auditSource {
 	if caller.actor != nil {
-		return caller.Home() + "/" + caller.Name()
+		return auditSource{class, caller.Home(), caller.Name()}
 	}
 	from := caller.From.Unmap()
 	if from.Is6() {
 		if network, err := from.WithZone("").Prefix(64); err == nil {
-			return network.String()
+			return auditSource{auditNobody, "", network.String()}
 		}
 	}
-	return from.String()
+	return auditSource{auditNobody, "", from.String()}
 }
 
 // changedSettings names the settings in which two states of a queue differ.

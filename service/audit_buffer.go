@@ -9,47 +9,73 @@ import (
 	"tusq/internal/faultpoint"
 )
 
-// What is refused is written by and by, so that nobody can slow the service or fill its disk by
-// asking for what is refused: what is alike becomes one entry a second, and of different
-// entries there are so many at once, and so many a second, of one source and of all.
+// What is refused or failed is written by and by, so that nobody can slow the service or fill its
+// disk by that: what is alike becomes one entry a second, and of different entries there are so
+// many at once, and so many a second, of one source, and of all sources that are counted
+// together. So nobody can silence the entries of another account, or of another class.
 const (
-	auditEvery       = time.Second
-	auditBurst       = 1000 // entries at once
-	auditRate        = 1    // entries a second: at most 86,400 a day of each replica
-	auditSourceBurst = 100
-	auditSourceRate  = 0.2
-	auditSources     = 10_000 // that are counted apart; then all are forgotten
+	auditEvery        = time.Second
+	auditKept         = 1000 // entries of a class that wait to be written
+	auditRate         = 1    // entries a second of the sources that are counted together: at most 86,400 a day of each replica
+	auditNobodyBurst  = 1000 // entries at once of all whom nobody knows
+	auditAccountBurst = 250  // the same of one account's callers, for each class
+	auditSourceBurst  = 100
+	auditSourceRate   = 0.2
+	auditSources      = 10_000 // that are counted apart; then all are forgotten
 )
+
+// auditClass is what kind of entry is noted.
+type auditClass int
+
+const (
+	auditNobody  auditClass = iota // of somebody who was not recognised
+	auditRefused                   // a caller was refused
+	auditFailed                    // a caller's change failed
+	auditMade                      // a caller's change was made, and could not be written about
+	auditClasses
+)
+
+// auditSource is where an entry comes from.
+type auditSource struct {
+	class   auditClass
+	account string // of the caller; empty: who was not recognised
+	name    string // the caller's, or an address. Empty: all of them, who are counted together.
+}
 
 // auditBuffer keeps entries until they are written.
 type auditBuffer struct {
-	dropped atomic.Int64 // what was refused and is in no entry
+	dropped atomic.Int64 // what was refused or failed and is in no entry
 
-	mu      sync.Mutex
-	pending map[auditKind]*pendingAudit
-	order   []*pendingAudit // in which they came
-	all     allowance
-	sources map[string]*allowance
+	mu       sync.Mutex
+	pending  map[auditKind]*pendingAudit
+	order    []*pendingAudit // in which they came
+	kept     [auditClasses]int
+	together map[auditSource]*allowance
+	sources  map[auditSource]*allowance
 }
 
-// auditKind is in what refusals are alike.
-type auditKind struct{ source, account, action, resource, result string }
+// auditKind is in what entries are alike.
+type auditKind struct {
+	source                            auditSource
+	account, action, resource, result string
+}
 
 type pendingAudit struct {
 	AuditEntry
+	class auditClass
 	since time.Time
 }
 
 func newAuditBuffer() *auditBuffer {
 	return &auditBuffer{
-		pending: map[auditKind]*pendingAudit{},
-		all:     allowance{left: auditBurst, at: time.Now()},
-		sources: map[string]*allowance{},
+		pending:  map[auditKind]*pendingAudit{},
+		together: map[auditSource]*allowance{},
+		sources:  map[auditSource]*allowance{},
 	}
 }
 
 // note adds an entry, counts it with one that is like it, or drops it.
-func (b *auditBuffer) note(entry AuditEntry, source string) {
+func (b *auditBuffer) note(entry AuditEntry, source auditSource) {
 	kind := auditKind{source, entry.Account, entry.Action, entry.Resource, entry.Result}
 	now := time.Now()
 	b.mu.Lock()
@@ -58,26 +84,39 @@ func (b *auditBuffer) note(entry AuditEntry, source string) {
 		alike.Detail.Count = max(alike.Detail.Count, 1) + 1
 		return
 	}
-	if len(b.order) >= auditBurst || !b.permits(source, now) {
+	if b.kept[source.class] >= auditKept || !b.permits(source, now) {
 		b.dropped.Add(1)
 		return
 	}
-	noted := &pendingAudit{AuditEntry: entry, since: now}
+	noted := &pendingAudit{AuditEntry: entry, class: source.class, since: now}
 	b.pending[kind] = noted
 	b.order = append(b.order, noted)
+	b.kept[source.class]++
 }
 
-// permits takes one entry of a source from what the source and all together may have.
-func (b *auditBuffer) permits(source string, now time.Time) bool {
-	own := b.sources[source]
-	if own == nil {
-		if len(b.sources) >= auditSources {
-			clear(b.sources)
-		}
-		own = &allowance{left: auditSourceBurst, at: now}
-		b.sources[source] = own
+// permits takes one entry of a source from what the source and all that are counted with it may have.
+func (b *auditBuffer) permits(source auditSource, now time.Time) bool {
+	own := allowanceOf(b.sources, source, auditSourceBurst, now)
+	burst := float64(auditAccountBurst)
+	if source.class == auditNobody {
+		burst = auditNobodyBurst
 	}
-	return own.take(now, auditSourceRate, auditSourceBurst) && b.all.take(now, auditRate, auditBurst)
+	source.name = ""
+	all := allowanceOf(b.together, source, burst, now)
+	return own.take(now, auditSourceRate, auditSourceBurst) && all.take(now, auditRate, burst)
+}
+
+// allowanceOf returns a source's allowance, which is whole where it has none yet.
+func allowanceOf(of map[auditSource]*allowance, source auditSource, burst float64, now time.Time) *allowance {
+	a := of[source]
+	if a == nil {
+		if len(of) >= auditSources {
+			clear(of)
+		}
+		a = &allowance{left: burst, at: now}
+		of[source] = a
+	}
+	return a
 }
 
 // take returns what is to be written.
@@ -86,6 +125,7 @@ func (b *auditBuffer) take() []*pendingAudit {
 	defer b.mu.Unlock()
 	taken := b.order
 	b.order = nil
+	b.kept = [auditClasses]int{}
 	clear(b.pending)
 	return taken
 }
@@ -106,7 +146,7 @@ func (a *allowance) take(now time.Time, rate, burst float64) bool {
 	return true
 }
 
-// AuditDropped returns how many refusals this replica has left out of the audit log: there
+// AuditDropped returns how many refusals and failed changes this replica has left out of the audit log: there
 // were too many different ones, or the database was away for too long.
 func (s *Service) AuditDropped() int64 { return s.audits.dropped.Load() }
 
@@ -128,11 +168,27 @@ func (s *Service) runAudits(ctx context.Context) error {
 			s.dropAudits(left)
 			left = nil
 		}
-		if over := len(left) - auditBurst; over > 0 {
-			s.dropAudits(left[:over])
-			left = left[over:]
+		var over []*pendingAudit
+		left, over = latestAudits(left)
+		s.dropAudits(over)
+	}
+}
+
+// latestAudits splits entries, the oldest first, into the latest of each class, auditKept of it, and those that are over.
+func latestAudits(entries []*pendingAudit) (kept, over []*pendingAudit) {
+	var count [auditClasses]int
+	for _, entry := range entries {
+		count[entry.class]++
+	}
+	for _, entry := range entries {
+		if count[entry.class] > auditKept {
+			count[entry.class]--
+			over = append(over, entry)
+		} else {
+			kept = append(kept, entry)
 		}
 	}
+	return kept, over
 }
 
 func (s *Service) dropAudits(entries []*pendingAudit) {

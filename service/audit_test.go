@@ -199,6 +199,42 @@ func TestAuditNotesRefusals(t *testing.T) {
 	}
 }
 
+// TestNoiseSilencesNobody: those whom nobody knows leave room for the refusals of those who are known, an account for
+// another, and refusals for changes that fail.
+func TestNoiseSilencesNobody(t *testing.T) {
+	t.Parallel()
+	svc := testservice.New(t)
+	for address := range 20 {
+		for key := range 100 {
+			from := netip.AddrFrom4([4]byte{192, 0, 2, byte(address)})
+			svc.RefusedCredentials(t.Context(), from, fmt.Sprintf("TQ%018d", key), service.CodeUnauthenticated)
+		}
+	}
+	sender := func(account, name string) service.Caller {
+		return service.NewTestCaller(account, name, service.Rights{Actions: []service.Action{service.ActionSendMessages}, Queues: []string{"*"}})
+	}
+	refuse := func(sender service.Caller, queue string) {
+		t.Helper()
+		_, err := svc.PurgeQueue(t.Context(), sender, service.PurgeQueue{Name: queue})
+		wantCode(t, err, service.CodeForbidden)
+	}
+	wantOne := func(account string, list service.ListAudit) {
+		t.Helper()
+		waitForAudit(t, svc, service.Owner(account), list, 1)
+	}
+	refuse(sender("111111111111", "key quiet"), "orders")
+	wantOne("111111111111", service.ListAudit{Actor: "key quiet"})
+	for actor := range 20 {
+		for queue := range 100 {
+			refuse(sender("111111111111", fmt.Sprint("key ", actor)), fmt.Sprint("queue-", queue))
+		}
+	}
+	wantCode(t, svc.DeleteQueue(t.Context(), service.Owner("111111111111"), "orders"), service.CodeQueueNotFound)
+	wantOne("111111111111", service.ListAudit{Action: "delete_queue"})
+	refuse(sender("222222222222", "key other"), "orders")
+	wantOne("222222222222", service.ListAudit{Actor: "key other"})
+}
+
 func TestAuditIsReadWithTheRightAndOwnCursors(t *testing.T) {
 	t.Parallel()
 	svc := testservice.New(t)
