@@ -70,8 +70,8 @@ func NewRouter(o Options) http.Handler {
 	byToken, byHandler, forMetrics := off, off, off
 	if o.Auth {
 		byToken, byHandler = auth.Bearer(o.Service, rest.WriteError), auth.Nobody
-		if forMetrics = byToken; o.MetricsPublic {
-			forMetrics = auth.Nobody
+		if forMetrics = auth.Nobody; !o.MetricsPublic {
+			forMetrics = func(next http.Handler) http.Handler { return byToken(mayMeasure(o.Service, next)) }
 		}
 	}
 	toSQS := dialect{name: "sqs", maxBody: MaxBodySQS, writeError: errorWriter(o.SQS)}
@@ -112,6 +112,17 @@ func NewRouter(o Options) http.Handler {
 		r.Get("/docs/{asset}", operation("docs", serveDocsAsset))
 	})
 	return newEntrance(r, m)
+}
+
+// mayMeasure passes on the requests of those who may read the metrics.
+func mayMeasure(svc *service.Service, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := svc.MayMeasure(r.Context(), auth.Caller(r.Context())); err != nil {
+			rest.WriteError(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // strictTransport has browsers that came by TLS come back by nothing else, for a year.

@@ -49,6 +49,7 @@ const (
 	auditDeleteUser    = "delete_user"
 	auditSignIn        = "sign_in"
 	auditSignOut       = "sign_out"
+	auditReadMetrics   = "read_metrics"
 )
 
 // AuditDetail is what else there is to say: names of settings, ids and numbers.

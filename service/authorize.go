@@ -42,6 +42,21 @@ func (s *Service) authorizeAll(ctx context.Context, caller Caller, action Action
 	return nil
 }
 
+// MayMeasure fails unless the caller is of the account that the deployment belongs to: metrics tell of all accounts.
+func (s *Service) MayMeasure(ctx context.Context, caller Caller) error {
+	switch {
+	case caller.actor == nil:
+		return errUnauthenticated()
+	case caller.Home() == s.account:
+		return nil
+	}
+	entry := AuditEntry{Action: auditReadMetrics, Result: string(CodeForbidden)}
+	if entry = s.auditEntry(ctx, caller, entry); entry.ID != "" {
+		s.audits.note(entry, auditSourceOf(caller, auditRefused))
+	}
+	return Errorf(CodeForbidden, "Metrics tell of all accounts: they need a key of the account that the service belongs to.")
+}
+
 func errUnauthenticated() *Error {
 	return Errorf(CodeUnauthenticated, "The request has no valid credentials.")
 }

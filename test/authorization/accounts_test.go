@@ -223,7 +223,11 @@ func TestAccountsAreApart(t *testing.T) {
 		n.want(204, "DELETE", "/v1/queues/dead", "")
 		n.want(200, "GET", "/v1/audit", "")
 		n.want(200, "GET", "/v1/keys", "")
-		n.seen.WriteString(n.rest(n.key, "GET", "/metrics", "").text)
+		n.want(403, "GET", "/metrics", "")
+	}
+	metrics := a.rest(a.world.key(home, service.Everything()), "GET", "/metrics", "").text
+	if !strings.Contains(metrics, "tusq_") || strings.Contains(metrics, "canary") {
+		t.Errorf("the metrics have what is an account's alone, or nothing: %.2000s", metrics)
 	}
 	for _, pair := range [][2]*tenant{{a, b}, {b, a}} {
 		own, others := pair[0], pair[1]

@@ -56,7 +56,7 @@ var restRoutes = map[string]struct {
 // otherRoutes are those that are not REST's, and what tests them.
 var otherRoutes = map[string]string{
 	"/": "sqs", "/{account:[0-9]{12}}/{queue}": "sqs", "/console": "console", "/console/*": "console",
-	"/livez": "public", "/readyz": "public", "/openapi.json": "public", "/docs": "public", "/docs/{asset}": "public", "/metrics": "key",
+	"/livez": "public", "/readyz": "public", "/openapi.json": "public", "/docs": "public", "/docs/{asset}": "public", "/metrics": "own key",
 }
 
 func TestRESTRoutes(t *testing.T) {
@@ -70,8 +70,13 @@ func TestRESTRoutes(t *testing.T) {
 			switch kind := otherRoutes[pattern]; {
 			case kind == "":
 				t.Errorf("nothing is expected of %s %s", method, pattern)
-			case kind == "key" && w.rest(service.Credentials{}, method, pattern, "").status != http.StatusUnauthorized:
-				t.Errorf("%s serves nobody", pattern)
+			case kind == "own key":
+				stranger, sender := w.key("111111111111", service.Everything()), w.key(home, service.Rights{Actions: []service.Action{service.ActionSendMessages}, Queues: []string{orders}})
+				for status, c := range map[int]service.Credentials{http.StatusUnauthorized: {}, http.StatusForbidden: stranger, http.StatusOK: sender} {
+					if got := w.rest(c, method, pattern, ""); got.status != status {
+						t.Errorf("%s: status %d, want %d", pattern, got.status, status)
+					}
+				}
 			}
 			return nil
 		}
