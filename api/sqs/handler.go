@@ -159,11 +159,15 @@ func handOver(ctx context.Context, w http.ResponseWriter, write func() error) er
 	return nil
 }
 
+// noStore keeps answers to presigned GETs, which have no Authorization, out of shared caches.
+var noStore = []string{"no-store"}
+
 // send writes a whole answer.
 func send(w http.ResponseWriter, status int, contentType []string, body []byte) error {
 	header := w.Header()
 	header["Content-Type"] = contentType
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	header["Cache-Control"] = noStore
 	w.WriteHeader(status)
 	_, err := w.Write(body)
 	return err

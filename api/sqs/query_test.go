@@ -254,5 +254,6 @@ func TestWriteErrorInQueryForm(t *testing.T) {
 		t.Errorf("status %d", w.Code)
 	}
 	checkHeader(t, w.Header(), "Retry-After", "1")
+	checkHeader(t, w.Header(), "Cache-Control", "no-store")
 	checkBody(t, w.Body.String(), refusalOf("Receiver", "ServiceUnavailable", "The service is overloaded. Please try again later."))
 }
