@@ -230,10 +230,16 @@ func TestRedriveOfABusyGroupGoesOn(t *testing.T) {
 // waitForLock returns when a statement waits for another's lock.
 func (s *store) waitForLock() {
 	s.t.Helper()
-	for waiting := 0; waiting == 0; {
-		err := s.cold.QueryRow(s.ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
-		if err != nil {
-			s.t.Fatal(err)
-		}
+	for s.waitingForLocks() == 0 {
 	}
+}
+
+// waitingForLocks is how many statements wait for others' locks.
+func (s *store) waitingForLocks() (n int) {
+	s.t.Helper()
+	err := s.cold.QueryRow(s.ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
 }

@@ -119,6 +119,7 @@ func (l *lostFlush) Unwrap() []error { return []error{service.ErrOutcomeUnknown,
 // all FIFO queues of the flush are locked before, and burials done; what was settled or
 // buried is followed by a look at the groups' new state.
 func queueWork(b *batch, w *service.QueueWork, lane int, again bool) {
+	queueLocks(b, w)
 	if len(w.Deletes) > 0 {
 		queueDeletes(b, w, lane)
 	}

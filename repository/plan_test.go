@@ -36,6 +36,7 @@ func (s *store) hotStatements(ids []service.MessageID) map[string]hotStatement {
 		"look":           {sql: lookSQL, args: []any{s.queue.ID}, indexes: claims},
 		"delete":         {sql: deleteSQL, args: []any{s.queue.ID, 0, ids, leases}, indexes: byID},
 		"extend":         {sql: extendSQL, args: []any{s.queue.ID, ids, leases, leases}, indexes: byID},
+		"lock":           {sql: lockSQL, args: []any{s.queue.ID, ids, leases}, indexes: byID},
 		"release":        {sql: releaseSQL, args: []any{s.queue.ID, ids, leases, "NULL"}, indexes: byID},
 		"bury":           {sql: burySQL, args: []any{s.queue.ID, s.queue.ID, 0, 0, 1, 10, 5}, indexes: claims, sorts: true}, // two counters
 		"send once":      {sql: sendOnceSQL, args: []any{s.queue.ID, 0, 1, ids, leases, bodies, "NULL", "NULL", "NULL", ids, ids, ids, ids}, indexes: groups},

@@ -115,6 +115,32 @@ FROM found f
 WHERE m.ctid = f.ctid AND m.queue_id = f.queue_id AND m.lease = f.lease
 RETURNING m.id, f.lease`
 
+// lockSQL locks messages whose leases hold, in the order of the ids. It reads by the primary key, and
+// waits for what the settlements would wait for.
+const lockSQL = `
+SELECT count(*)
+FROM unnest($2::uuid[], $3::bigint[]) AS s (id, lease)
+CROSS JOIN LATERAL (
+	SELECT 1
+	FROM messages
+	WHERE queue_id = $1 AND id BETWEEN s.id AND s.id AND lease = s.lease
+	ORDER BY id
+	LIMIT 1
+	FOR UPDATE
+) AS m`
+
+// queueLocks locks what a standard queue's settlements change, where they are of several kinds: each
+// kind is a statement, and only together are they in the order of the ids. A FIFO queue's groups are locked.
+func queueLocks(b *batch, w *service.QueueWork) {
+	all := slices.Concat(w.Deletes, w.Extends, w.Releases)
+	if w.FIFO || len(all) == max(len(w.Deletes), len(w.Extends), len(w.Releases)) {
+		return
+	}
+	slices.SortFunc(all, func(a, b *service.Settlement) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	ids, leases, _ := settlementArrays(all)
+	b.queue(lockSQL, w.QueueID, ids, leases)
+}
+
 func queueDeletes(b *batch, w *service.QueueWork, lane int) {
 	sql := deleteSQL
 	if w.FIFO {
