@@ -119,3 +119,19 @@ WHERE pid = $1 AND usename = current_user AND datname = current_database()
 
 // backendPause is how often the end of a backend is looked for.
 const backendPause = 50 * time.Millisecond
+
+// EndFrozenFlushes ends flushes of which PostgreSQL has carried out a part, and waits for the rest,
+// for longer than age. Their replica stands still, or was cut off: their locks would stay, because
+// idle_in_transaction_session_timeout does not count inside a pipeline.
+func (r *Repository) EndFrozenFlushes(ctx context.Context, age time.Duration) (ended int64, err error) {
+	err = r.cold.QueryRow(ctx, `
+SELECT count(pg_terminate_backend(pid))
+FROM pg_stat_activity
+WHERE usename = current_user AND datname = current_database() AND application_name LIKE 'tusq flush %'
+	AND state = 'active' AND wait_event = 'ClientRead'
+	AND xact_start < now() - $1 * interval '1 microsecond'`, age.Microseconds()).Scan(&ended)
+	if err != nil {
+		return 0, r.classify("end frozen flushes", err)
+	}
+	return ended, nil
+}

@@ -209,6 +209,9 @@ func (s *Service) Run(ctx context.Context) error {
 			{Name: "forget_audit", Every: faultpoint.Every(auditForgetEvery), Do: func(ctx context.Context) (int64, error) {
 				return s.store.ForgetAudit(ctx, s.auditRetention)
 			}},
+			{Name: "end_frozen_flushes", Every: faultpoint.Every(maintainEvery), Do: func(ctx context.Context) (int64, error) {
+				return s.store.EndFrozenFlushes(ctx, flushTimeout)
+			}},
 		})
 	})
 	return group.Wait()

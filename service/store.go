@@ -228,7 +228,7 @@ type MessageStore interface {
 	PeekMessages(ctx context.Context, queue Queue, peek PeekMessages) ([]Claimed, string, error)
 }
 
-// Maintenance is what keeps the tables small. Each method does a bounded part and
+// Maintenance is what keeps the tables small and free. Each method but the last does a bounded part and
 // returns how many rows it removed; only one replica at a time does it, the others get 0.
 type Maintenance interface {
 	// DeleteExpired deletes messages that are older than their queue's retention.
@@ -242,6 +242,9 @@ type Maintenance interface {
 	ForgetSessions(ctx context.Context) (int64, error)
 	// ForgetAudit deletes entries of the audit log that are older than age.
 	ForgetAudit(ctx context.Context, age time.Duration) (int64, error)
+	// EndFrozenFlushes ends the transactions of flushes that began longer ago than age and wait for
+	// their replica to say more, and returns how many. Any replica does it at any time.
+	EndFrozenFlushes(ctx context.Context, age time.Duration) (int64, error)
 }
 
 // QueueCheck is a queue whose receivers wait.

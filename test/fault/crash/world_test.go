@@ -70,7 +70,13 @@ type world struct {
 
 func newWorld(t *testing.T, jobs string) *world {
 	t.Helper()
-	w := &world{t: t, url: pgtest.New(t), jobs: jobs}
+	return newServer(t, pgtest.New(t), jobs)
+}
+
+// newServer starts a server on a database, which others may use too.
+func newServer(t *testing.T, url, jobs string) *world {
+	t.Helper()
+	w := &world{t: t, url: url, jobs: jobs}
 	addresses, err := process.FreeAddresses(t.Context(), 2)
 	if err != nil {
 		t.Fatal(err)
