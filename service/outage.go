@@ -39,11 +39,12 @@ func (o *outage) isYoung(now time.Time) bool {
 	return now.Sub(o.began) < outagePatience
 }
 
-// outlast carries out a call that is safe to repeat, again while an outage is young.
+// outlast carries out a call that is safe to repeat, again while an outage is young. Its success does not end an outage:
+// flushes have connections of their own, and may have none while others have.
 func (s *Service) outlast(ctx context.Context, call func() error) error {
 	for {
 		err := call()
-		if !s.outage.wait(ctx, s.draining, err) {
+		if err == nil || !s.outage.wait(ctx, s.draining, err) {
 			return err
 		}
 	}

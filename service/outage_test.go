@@ -43,3 +43,20 @@ func TestOutage(t *testing.T) {
 		}
 	})
 }
+
+// TestReadsDoNotEndAnOutage of flushes, which then last as long as an outage is young, every time.
+func TestReadsDoNotEndAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Service{draining: make(chan struct{})}
+		read := func() error { return s.outlast(t.Context(), func() error { return nil }) }
+		away := fmt.Errorf("flush: %w", ErrAway)
+		for s.outage.wait(t.Context(), s.draining, away) {
+		}
+		if err := read(); err != nil {
+			t.Error(err)
+		}
+		if s.outage.wait(t.Context(), s.draining, away) {
+			t.Error("a flush waits in an outage that lasts, because something could be read")
+		}
+	})
+}
