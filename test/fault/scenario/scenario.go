@@ -164,7 +164,8 @@ func endure(ctx context.Context, o Options, name string) error {
 			return err
 		}
 		o.Print(report.String())
-		return broken(report.Last() > report.Without/10, "the queue collapsed")
+		fault := report.Broken()
+		return broken(fault == "", "%s: %s", name, fault)
 	})
 }
 
@@ -175,7 +176,8 @@ func expire(ctx context.Context, o Options) error {
 			return err
 		}
 		o.Print(report.String())
-		return broken(report.Early == 0 && report.Left == 0, "what was deleted is not what had expired")
+		fault := report.Broken()
+		return broken(fault == "", "expiry: %s", fault)
 	})
 }
 

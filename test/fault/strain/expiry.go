@@ -22,9 +22,11 @@ type ExpiryReport struct {
 	Parts   int64         // transactions that deleted
 	Took    time.Duration // from the start of a replica to the last deletion
 
-	// Latencies of sends, one at a time: without expired messages, and while they are deleted.
-	Quiet, Meanwhile Latency
+	Quiet, Meanwhile Latencies // without expired messages, and while they are deleted
 }
+
+// Latencies are those of life cycles, one at a time: a message is sent, received and deleted.
+type Latencies struct{ Send, Receive Latency }
 
 // Latency is of some calls.
 type Latency struct {
@@ -37,9 +39,37 @@ func (l Latency) String() string {
 }
 
 func (r ExpiryReport) String() string {
-	return fmt.Sprintf("%d expired messages deleted in %d parts of %d at most within %s, %d early, %d left; a send took %s before and %s meanwhile",
-		r.Expired, r.Parts, r.Largest, r.Took.Round(time.Millisecond), r.Early, r.Left, r.Quiet, r.Meanwhile)
+	return fmt.Sprintf("%d expired messages deleted in %d parts of %d at most within %s, %d early, %d left; a send took %s before and %s meanwhile, a receive %s and %s",
+		r.Expired, r.Parts, r.Largest, r.Took.Round(time.Millisecond), r.Early, r.Left,
+		r.Quiet.Send, r.Meanwhile.Send, r.Quiet.Receive, r.Meanwhile.Receive)
 }
+
+const (
+	// disturbed is how many times longer than before a call may take meanwhile.
+	disturbed = 2
+	// unnoticed is what may be taken for noise: shorter calls are not compared.
+	unnoticed = 20 * time.Millisecond
+)
+
+// Broken says what is wrong; "": nothing.
+func (r ExpiryReport) Broken() string {
+	switch {
+	case r.Early > 0 || r.Left > 0:
+		return "what was deleted is not what had expired"
+	case slowed(r.Quiet.Send, r.Meanwhile.Send):
+		return fmt.Sprintf("sends took %s before and %s meanwhile", r.Quiet.Send, r.Meanwhile.Send)
+	case slowed(r.Quiet.Receive, r.Meanwhile.Receive):
+		return fmt.Sprintf("receives took %s before and %s meanwhile", r.Quiet.Receive, r.Meanwhile.Receive)
+	}
+	return ""
+}
+
+func slowed(before, meanwhile Latency) bool {
+	return meanwhile.P99 > max(disturbed*before.P99, unnoticed)
+}
+
+// quiet is how long calls are measured without expired messages.
+const quiet = 5 * time.Second
 
 // retention of the queue; what is kept was sent half of it ago.
 const retention = time.Hour
@@ -57,19 +87,19 @@ INSERT INTO queue_counters AS c (queue_id, lane, messages)
 SELECT queue_id, 511, count(*) FROM stored GROUP BY 1
 ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages`
 
-// watchSQL notes how many messages each transaction deletes.
+// watchSQL notes how many messages each transaction deletes, but for those that delete one: consumers do.
 const watchSQL = `
 CREATE TABLE deletions (messages bigint NOT NULL);
 CREATE FUNCTION note_deletions() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	INSERT INTO deletions SELECT count(*) FROM gone HAVING count(*) > 0;
+	INSERT INTO deletions SELECT count(*) FROM gone HAVING count(*) > 1;
 	RETURN NULL;
 END
 $$;
 CREATE TRIGGER note_deletions AFTER DELETE ON messages REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note_deletions()`
 
 // Expire stores so many messages that have expired and as many as a tenth of them that have not, and has a replica delete them
-// while messages are sent. databaseURL is that of a migrated database without load.
+// while messages are sent and received. databaseURL is that of a migrated database without load.
 func Expire(ctx context.Context, databaseURL string, expired int) (report ExpiryReport, err error) {
 	db, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
@@ -85,11 +115,10 @@ func Expire(ctx context.Context, databaseURL string, expired int) (report Expiry
 	if _, _, err := r.CreateQueue(ctx, caller, create); err != nil {
 		return report, err
 	}
-	quiet, err := sendUntil(ctx, r, time.After(2*time.Second))
-	if err != nil {
+	if report.Quiet, err = cycleUntil(ctx, r, time.After(quiet)); err != nil {
 		return report, err
 	}
-	report.Expired, report.Quiet = expired, quiet
+	report.Expired = expired
 	kept := expired / 10
 	for _, step := range []struct {
 		sql  string
@@ -107,25 +136,24 @@ func Expire(ctx context.Context, databaseURL string, expired int) (report Expiry
 	gone := make(chan time.Time)
 	waiting := make(chan error, 1)
 	go func() { waiting <- awaitExpiry(ctx, databaseURL, gone) }()
-	if report.Meanwhile, err = sendUntil(ctx, r, gone); err != nil {
+	if report.Meanwhile, err = cycleUntil(ctx, r, gone); err != nil {
 		return report, err
 	}
 	report.Took = time.Since(began)
 	if err := <-waiting; err != nil {
 		return report, err
 	}
-	stored := quiet.Calls + report.Meanwhile.Calls + kept
 	err = db.QueryRow(ctx, `
 SELECT (SELECT count(*) FILTER (WHERE sent_at <= now() - $1::interval) FROM messages),
 	$2 - (SELECT count(*) FILTER (WHERE sent_at > now() - $1::interval) FROM messages),
-	(SELECT count(*) FROM deletions), (SELECT coalesce(max(messages), 0) FROM deletions)`, retention, stored).
+	(SELECT count(*) FROM deletions), (SELECT coalesce(max(messages), 0) FROM deletions)`, retention, kept).
 		Scan(&report.Left, &report.Early, &report.Parts, &report.Largest)
 	if err != nil {
 		return report, err
 	}
 	stats, err := r.GetQueueStats(ctx, caller, queue)
-	if err == nil && stats.Visible != int64(stored) {
-		err = fmt.Errorf("the queue counts %+v, want %d messages", stats, stored)
+	if err == nil && stats.Visible != int64(kept) {
+		err = fmt.Errorf("the queue counts %+v, want %d messages", stats, kept)
 	}
 	return report, err
 }
@@ -159,14 +187,13 @@ LIMIT 1`, retention).Scan(&left)
 	}
 }
 
-// sendUntil sends single messages, one after the other.
-func sendUntil(ctx context.Context, r *replica.Replica, end <-chan time.Time) (Latency, error) {
-	var took []time.Duration
+// cycleUntil sends a message, receives one and deletes that, again and again.
+func cycleUntil(ctx context.Context, r *replica.Replica, end <-chan time.Time) (Latencies, error) {
+	var sends, receives []time.Duration
 	for {
 		select {
 		case <-end:
-			slices.Sort(took)
-			return Latency{Calls: len(took), Median: took[len(took)/2], P99: took[len(took)*99/100]}, nil
+			return Latencies{Send: latency(sends), Receive: latency(receives)}, nil
 		default:
 		}
 		began := time.Now()
@@ -175,8 +202,26 @@ func sendUntil(ctx context.Context, r *replica.Replica, end <-chan time.Time) (L
 			err = sent[0].Err
 		}
 		if err != nil {
-			return Latency{}, err
+			return Latencies{}, err
 		}
-		took = append(took, time.Since(began))
+		done := time.Now()
+		messages, err := r.ReceiveMessages(ctx, caller, queue, service.ReceiveMessages{Max: 1})
+		if err == nil && len(messages) != 1 {
+			err = fmt.Errorf("%d messages were received", len(messages))
+		}
+		if err != nil {
+			return Latencies{}, err
+		}
+		sends, receives = append(sends, done.Sub(began)), append(receives, time.Since(done))
+		deleted, err := r.DeleteMessages(ctx, caller, queue, []string{messages[0].Receipt})
+		if err = errors.Join(append(deleted, err)...); err != nil {
+			return Latencies{}, err
+		}
 	}
+}
+
+// latency of one call at least.
+func latency(took []time.Duration) Latency {
+	slices.Sort(took)
+	return Latency{Calls: len(took), Median: took[len(took)/2], P99: took[len(took)*99/100]}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,30 +45,50 @@ func tables(change string) string {
 	return sql.String()
 }
 
+// Kept is the least share of the rate without a strain that must be left under it, and be back after it.
+const Kept = 0.7
+
 // Report is what a strain did. Rates are life cycles a second: sent, received and deleted.
 type Report struct {
 	Strain  string
-	Without float64
-	With    [parts]float64 // in each part of the time
-	Cycles  int64          // under the strain
-	Dead    int64          // rows of the messages' table at the end
-	Size    int64          // of the table and its indexes then, in bytes
+	Without [parts]float64 // in each part of the time before
+	With    [parts]float64 // under the strain
+	After   [parts]float64
+	Cycles  int64 // under the strain
+	Dead    int64 // rows of the messages' table at the strain's end
+	Cleared int64 // by how many there are fewer at the end of the time after
+	Size    int64 // of the table and its indexes at the strain's end, in bytes
 }
 
 func (r Report) String() string {
-	rates := make([]string, parts)
-	for i, rate := range r.With {
-		rates[i] = fmt.Sprintf("%.0f", rate)
-	}
-	return fmt.Sprintf("%s: %.0f life cycles a second without, then %s; %d dead rows after %d life cycles, %d MB",
-		r.Strain, r.Without, strings.Join(rates, ", "), r.Dead, r.Cycles, r.Size>>20)
+	return fmt.Sprintf("%s: %.0f life cycles a second without (median of %.0f), %.0f under it (%.0f), %.0f after it (%.0f); %d dead rows after %d life cycles, %d MB; %d cleared",
+		r.Strain, median(r.Without), r.Without, median(r.With), r.With, median(r.After), r.After, r.Dead, r.Cycles, r.Size>>20, r.Cleared)
 }
 
-// Endure measures life cycles under a strain, "horizon" or "autovacuum", of so long, and before it for a quarter of that.
+// Broken says what is wrong; "": nothing.
+func (r Report) Broken() string {
+	least := Kept * median(r.Without)
+	switch {
+	case median(r.With) < least:
+		return fmt.Sprintf("%.0f life cycles a second are left of %.0f", median(r.With), median(r.Without))
+	case median(r.After) < least:
+		return fmt.Sprintf("%.0f life cycles a second are back of %.0f", median(r.After), median(r.Without))
+	case r.Cleared <= 0:
+		return fmt.Sprintf("of %d dead rows none was removed when that was possible again", r.Dead)
+	}
+	return ""
+}
+
+// median of an even number of rates.
+func median(rates [parts]float64) float64 {
+	sorted := slices.Sorted(slices.Values(rates[:]))
+	return (sorted[parts/2-1] + sorted[parts/2]) / 2
+}
+
+// Endure measures life cycles under a strain, "horizon" or "autovacuum", of so long, and for half of that before it and after it.
 // databaseURL is that of a migrated database without load.
 func Endure(ctx context.Context, strain, databaseURL string, long time.Duration) (report Report, err error) {
-	sql, ok := strains[strain]
-	if !ok {
+	if _, ok := strains[strain]; !ok {
 		return report, fmt.Errorf("there is no strain %s", strain)
 	}
 	db, err := pgx.Connect(ctx, databaseURL)
@@ -85,20 +106,29 @@ func Endure(ctx context.Context, strain, databaseURL string, long time.Duration)
 	}
 	report.Strain = strain
 	load := startCycles(r)
-	report.Without = load.rate(ctx, long/parts)
-	if _, err = db.Exec(ctx, sql.begin); err == nil {
-		before := load.cycles.Load()
-		for i := range report.With {
-			report.With[i] = load.rate(ctx, long/parts)
-		}
-		report.Cycles = load.cycles.Load() - before
+	err = report.measure(ctx, db, databaseURL, load, long)
+	return report, errors.Join(err, load.stop())
+}
+
+// measure fills in the report. The load goes on from the beginning to the end.
+func (r *Report) measure(ctx context.Context, db *pgx.Conn, databaseURL string, load *cycles, long time.Duration) error {
+	load.rate(ctx, long/16) // what is new is slow
+	load.rates(ctx, &r.Without, long/2)
+	if _, err := db.Exec(ctx, strains[r.Strain].begin); err != nil {
+		return err
 	}
-	if err := errors.Join(err, load.stop()); err != nil {
-		return report, err
+	before := load.cycles.Load()
+	load.rates(ctx, &r.With, long)
+	r.Cycles = load.cycles.Load() - before
+	var err error
+	r.Dead, r.Size, err = litter(ctx, databaseURL)
+	if _, endErr := db.Exec(ctx, strains[r.Strain].end); err != nil || endErr != nil {
+		return errors.Join(err, endErr)
 	}
-	report.Dead, report.Size, err = litter(ctx, databaseURL)
-	_, endErr := db.Exec(ctx, sql.end)
-	return report, errors.Join(err, endErr)
+	load.rates(ctx, &r.After, long/2)
+	left, _, err := litter(ctx, databaseURL)
+	r.Cleared = r.Dead - left
+	return err
 }
 
 // litter counts the dead rows that a vacuum leaves now, and the bytes of the table.
@@ -180,6 +210,13 @@ func (c *cycles) rate(ctx context.Context, long time.Duration) float64 {
 	return float64(c.cycles.Load()-before) / time.Since(began).Seconds()
 }
 
+// rates measures parts of a time.
+func (c *cycles) rates(ctx context.Context, rates *[parts]float64, long time.Duration) {
+	for i := range rates {
+		rates[i] = c.rate(ctx, long/parts)
+	}
+}
+
 // stop ends the load and returns the first error of a call.
 func (c *cycles) stop() error {
 	c.cancel()
@@ -189,9 +226,6 @@ func (c *cycles) stop() error {
 	}
 	return nil
 }
-
-// Last is the rate at the end of the strain.
-func (r Report) Last() float64 { return r.With[parts-1] }
 
 // Clear empties a migrated database that no replica uses.
 func Clear(ctx context.Context, databaseURL string) error {

@@ -28,8 +28,8 @@ func TestStrains(t *testing.T) {
 			if report.Dead < report.Cycles/2 || report.Cycles == 0 {
 				t.Errorf("%d life cycles left %d dead rows: there was no strain", report.Cycles, report.Dead)
 			}
-			if last := report.Last(); last < report.Without/10 {
-				t.Errorf("%.0f life cycles a second are left of %.0f", last, report.Without)
+			if median(report.With) < median(report.Without)/10 { // so short a time says no more
+				t.Error("the queue collapsed")
 			}
 		})
 	}
@@ -42,8 +42,8 @@ func TestExpiry(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log(report)
-	if report.Early != 0 || report.Left != 0 {
-		t.Error("what was deleted is not what had expired")
+	if fault := report.Broken(); fault != "" {
+		t.Error(fault)
 	}
 	if report.Largest > 5000 || report.Parts < int64(*expired)/5000 {
 		t.Error("messages are not deleted in parts")
