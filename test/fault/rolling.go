@@ -16,6 +16,7 @@ const rollingLimit = time.Hour
 // answered, and by no error of the service.
 func (s *service) rolling(ctx context.Context, times int) error {
 	began, restarts := time.Now(), 0
+	s.faultFree = true
 	r, err := s.play(ctx, 1, rollingLimit, func(ctx context.Context, m *mischief) error {
 		for range times {
 			m.recorder.Note("inject rolling restart")

@@ -34,7 +34,9 @@ type service struct {
 	drainFor time.Duration       // a round's drain may take
 	tune     func(*load.Options) // changes a round's load; nil: not
 	honest   bool                // no forger comes before a round with a bug
-	conflict conflicts
+	// faultFree: no answer is lost in what is done to the cluster, so that receive counts have no gaps.
+	faultFree bool
+	conflict  conflicts
 }
 
 // startService starts the cluster, which the end of ctx does not end: it is looked at when an interrupt has ended the load.
@@ -84,7 +86,9 @@ func (s *service) play(ctx context.Context, number int, length time.Duration, do
 	if err = errors.Join(err, closing, counting); err != nil {
 		return r, fmt.Errorf("round %d: %w", number, err)
 	}
-	r.report = check.Run(r.events, check.Options{DeadLetters: deadLetters(r.options.Queues), Tables: tables, Slack: 50 * time.Millisecond})
+	r.report = check.Run(r.events, check.Options{
+		DeadLetters: deadLetters(r.options.Queues), Tables: tables, Slack: 50 * time.Millisecond, MaxGap: aloneLimit, FaultFree: s.faultFree,
+	})
 	r.report.Add(&check.Report{Violations: append(r.mischief.wrong, deadlocks...)})
 	r.took = time.Since(began)
 	s.sum.add(r)

@@ -63,7 +63,7 @@ func (u *upgrader) cycle(ctx context.Context, number int) error {
 		return err
 	}
 	defer s.cluster.Close()
-	s.print, s.sum = u.print, u.sum
+	s.print, s.sum, s.faultFree = u.print, u.sum, true
 	r, err := s.play(ctx, number, upgradeLimit, func(ctx context.Context, m *mischief) error {
 		if err := u.migrate(ctx, s, m, number%2 == 0); err != nil {
 			return err
@@ -134,7 +134,7 @@ func (u *upgrader) put(ctx context.Context, m *mischief, r *rig.Replica, binary 
 		return err
 	}
 	u.replaced++
-	_, err = m.recovery(ctx)
+	_, err = m.recovery(ctx, othersLimit)
 	pause(ctx, mixed)
 	return errors.Join(err, ctx.Err())
 }

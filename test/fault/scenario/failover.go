@@ -15,7 +15,8 @@ func failOver(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return outlasts(o, result)
+	_, longest := result.Gap(result.Changes()[0])
+	return errors.Join(outlasts(o, result), broken(longest <= failover.Limit, "no send was acknowledged for %v in a failover; want %v at most", longest, failover.Limit))
 }
 
 // outlasts prints what became of failovers. Nothing that was acknowledged may be lost by them.
