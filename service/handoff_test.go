@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tusq/service"
 	"tusq/test/testservice"
 )
@@ -133,7 +135,7 @@ func TestRepeatedCallHandsNothingOff(t *testing.T) {
 	w.wantStats(w.queue, service.Stats{InFlight: 1})
 }
 
-// TestOneOfAThousandWaitersGetsTheMessage bounds the claims that one message causes.
+// TestOneOfAThousandWaitersGetsTheMessage bounds the claims that one message causes, and the connections.
 func TestOneOfAThousandWaitersGetsTheMessage(t *testing.T) {
 	for _, test := range []struct {
 		sender    string
@@ -170,7 +172,26 @@ func TestOneOfAThousandWaitersGetsTheMessage(t *testing.T) {
 		if claims := w.store.claims.Load() - before; received != 1 || claims > test.maxClaims {
 			t.Errorf("sent by %s: received %d times after %d claims, want once and at most %d", test.sender, received, claims, test.maxClaims)
 		}
+		if n := w.backends(); n > mostBackends {
+			t.Errorf("the database has %d backends, want %d at most", n, mostBackends)
+		}
 	}
+}
+
+// mostBackends is what the pools of two replicas with one connection for the flushes of each durability
+// hold: those and 15 more. However many receivers wait, there are no more connections.
+var mostBackends = 2 * (len(service.Durabilities) + 15)
+
+// backends is how many connections the service has to the test's database. One that was used stays for a minute.
+func (w *world) backends() (n int) {
+	w.t.Helper()
+	w.query(func(conn *pgx.Conn) error {
+		return conn.QueryRow(w.ctx, `
+SELECT count(*)
+FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`).Scan(&n)
+	})
+	return n
 }
 
 // TestQuietQueueIsNotAskedAgain waits twice for nothing, and then for something.

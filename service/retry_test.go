@@ -279,7 +279,6 @@ func TestBurialThatFailsForLongDeliversNothing(t *testing.T) {
 type faultyWorld struct {
 	*world
 	store *faulty
-	url   string
 }
 
 func setupFaulty(t *testing.T, queue string, store *faulty) *faultyWorld {
@@ -306,7 +305,7 @@ func setupFaulty(t *testing.T, queue string, store *faulty) *faultyWorld {
 		store.Close()
 	})
 	<-svc.Listening() // before that, all receivers are woken
-	w := &world{Service: svc, other: svc, t: t, ctx: ctx, queue: queue}
+	w := &world{Service: svc, other: svc, t: t, ctx: ctx, url: url, queue: queue}
 	w.create(w.queue, service.QueueChange{})
-	return &faultyWorld{world: w, store: store, url: url}
+	return &faultyWorld{world: w, store: store}
 }
