@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,16 @@ func (l *logged) count(text string) int {
 	return strings.Count(l.text.String(), text)
 }
 
+// has waits for a text, which is written a moment after what it tells of, until ctx ends.
+func (l *logged) has(ctx context.Context, text string) bool {
+	for l.count(text) == 0 {
+		if ctx.Err() != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // TestUnfitDatabaseIsTold: what a database lacks is warned of, once, and known.
 func TestUnfitDatabaseIsTold(t *testing.T) {
 	t.Parallel()
@@ -45,12 +56,7 @@ func TestUnfitDatabaseIsTold(t *testing.T) {
 	old := begin(ctx, t, url)
 	log := &logged{}
 	svc := testservice.On(t, url, service.Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
-	var health service.Health
-	for known := false; !known; health, known = svc.Health() { // of its first look
-		if ctx.Err() != nil {
-			t.Fatal("the database was never looked at")
-		}
-	}
+	health := firstHealth(ctx, t, svc)
 	want := map[service.Unfit]bool{
 		service.UnfitFsync: false, service.UnfitPages: true, service.UnfitChecksums: false,
 		service.UnfitCommits: true, service.UnfitStandby: false,
@@ -84,6 +90,40 @@ func TestUnfitDatabaseIsTold(t *testing.T) {
 		}
 		health, _ = svc.Health()
 	}
+}
+
+// TestUnsafeDatabaseIsTold is TestUnfitDatabaseIsTold for a database that a power loss destroys, and that
+// does not notice damage.
+func TestUnsafeDatabaseIsTold(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	log := &logged{}
+	url := pgtest.ServerWithoutChecksums(t, map[string]string{"fsync": "off", "full_page_writes": "off"})
+	svc := testservice.On(t, url, service.Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	want := map[service.Unfit]bool{
+		service.UnfitFsync: true, service.UnfitPages: true, service.UnfitChecksums: true,
+		service.UnfitCommits: false, service.UnfitStandby: false,
+	}
+	if health := firstHealth(ctx, t, svc); !maps.Equal(health.Unfit, want) {
+		t.Errorf("the database is %v, want %v", health.Unfit, want)
+	}
+	for unfit, holds := range want {
+		if holds && !log.has(ctx, "fact="+string(unfit)) {
+			t.Errorf("%s was not warned of", unfit)
+		}
+	}
+}
+
+// firstHealth is what a service's first look sees.
+func firstHealth(ctx context.Context, t *testing.T, svc *service.Service) (health service.Health) {
+	t.Helper()
+	for known := false; !known; health, known = svc.Health() {
+		if ctx.Err() != nil {
+			t.Fatal("the database was never looked at")
+		}
+	}
+	return health
 }
 
 // begin begins a transaction that holds a snapshot, with messages to be made dead rows.

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,15 +96,19 @@ func startServer(ctx context.Context, settings map[string]string) (server *embed
 	if err := os.Chmod(dir, 0o755); err != nil { // the server may run as another user
 		return nil, "", err
 	}
-	all := map[string]string{"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
-	maps.Copy(all, settings)
-	server, err = embeddedpg.Start(ctx, embeddedpg.Options{
-		DataDir: filepath.Join(dir, "data"), Settings: all, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
+	if server, err = startIn(ctx, dir, settings); err != nil {
 		return nil, "", errors.Join(err, os.RemoveAll(dir))
 	}
 	return server, dir, nil
+}
+
+// startIn starts a private server in a directory, which may have its cluster already.
+func startIn(ctx context.Context, dir string, settings map[string]string) (*embeddedpg.Server, error) {
+	all := map[string]string{"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
+	maps.Copy(all, settings)
+	return embeddedpg.Start(ctx, embeddedpg.Options{
+		DataDir: filepath.Join(dir, "data"), Settings: all, Logger: slog.New(slog.DiscardHandler),
+	})
 }
 
 // scratch is where servers' directories are: in memory where there is room for it. A database is
@@ -184,6 +189,50 @@ func Server(t testing.TB, settings map[string]string) string {
 	if err != nil {
 		t.Fatalf("start a server: %v", err)
 	}
+	return serve(ctx, t, server, dir)
+}
+
+// ServerWithoutChecksums is Server for a cluster whose pages have no checksums.
+func ServerWithoutChecksums(t testing.TB, settings map[string]string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	server, dir, err := startServer(ctx, nil)
+	if err != nil {
+		t.Fatalf("start a server: %v", err)
+	}
+	err = server.Stop(ctx)
+	if err == nil {
+		err = disableChecksums(ctx, dir)
+	}
+	if err == nil {
+		server, err = startIn(ctx, dir, settings)
+	}
+	if err != nil {
+		t.Fatalf("start a server without checksums: %v", errors.Join(err, os.RemoveAll(dir)))
+	}
+	return serve(ctx, t, server, dir)
+}
+
+// disableChecksums changes a server's cluster while it does not run.
+func disableChecksums(ctx context.Context, dir string) error {
+	programs, err := embeddedpg.FindPrograms(ctx)
+	if err != nil {
+		return err
+	}
+	runtime.LockOSThread() // whose end would end the program
+	defer runtime.UnlockOSThread()
+	cluster := filepath.Join(dir, "data", "postgres")
+	out, err := programs.Command(ctx, syscall.SIGKILL, "pg_checksums", "--disable", "--no-sync", "--pgdata", cluster).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("pg_checksums: %w: %s", err, out)
+	}
+	return nil
+}
+
+// serve migrates a server's database and ends the server with the test.
+func serve(ctx context.Context, t testing.TB, server *embeddedpg.Server, dir string) (url string) {
+	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), bound)
 		defer cancel()

@@ -2,7 +2,6 @@ package pgtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tusq/internal/testcert"
-	"tusq/migrations"
 )
 
 // TLSServer starts a server that takes connections by TCP with TLS alone, with a
@@ -31,23 +29,14 @@ func TLSServer(t testing.TB, ca *testcert.Authority, name, query string) string 
 	if err != nil {
 		t.Fatalf("start a server: %v", err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), bound)
-		defer cancel()
-		if err := errors.Join(server.Stop(ctx), os.RemoveAll(dir)); err != nil {
-			t.Errorf("stop the server: %v", err)
-		}
-	})
-	if _, err := migrations.Up(ctx, server.URL()); err != nil {
-		t.Fatalf("migrate: %v", err)
-	}
+	direct := serve(ctx, t, server, dir)
 	if name == "" {
 		name = address
 	}
-	if err := demandTLS(ctx, t, server.URL(), filepath.Join(dir, "data", "postgres"), ca.Issue(name)); err != nil {
+	if err := demandTLS(ctx, t, direct, filepath.Join(dir, "data", "postgres"), ca.Issue(name)); err != nil {
 		t.Fatalf("switch TLS on: %v", err)
 	}
-	config, err := pgx.ParseConfig(server.URL())
+	config, err := pgx.ParseConfig(direct)
 	if err != nil {
 		t.Fatal(err)
 	}
