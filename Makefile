@@ -39,6 +39,7 @@ test-clients: setup ## install clients of other languages, and run them against 
 
 test-browser: setup ## drive the console in Chromium; installs it if missing
 	@sh test/install-chromium.sh
+	cd test/browser && $(LINT) run
 	cd test/browser && go test -vet=off -count 1 -timeout 8m ./...
 
 fault-bugs: setup-test ## put each seeded bug into tusq, and check that the fault suite finds it (half an hour)
@@ -59,7 +60,6 @@ lint: ## check the code's form, and that generated files are up to date
 	$(LINT) run --build-tags clients
 	$(LINT) run --build-tags fault ./internal/faultpoint/... ./migrations/... ./repository/... ./service/...
 	cd test/clients/gocloud && $(LINT) run
-	cd test/browser && $(LINT) run
 	cd bench && $(LINT) run
 	cd test/fault && $(LINT) run
 	go run ./openapi/generate --check
