@@ -21,7 +21,7 @@ const (
 	batch      = 10
 	lease      = time.Minute
 
-	// Both are about 100 or less, more only where receivers do not keep step.
+	// Both are 200 or less, more only where receivers do not keep step.
 	mostOvertaken = coldGroups / 3 // places by which a cold message comes later than its age says
 	mostBetween   = coldGroups / 3 // cold messages between two of the hot group
 )

@@ -106,7 +106,7 @@ func TestUnsafeDatabaseIsTold(t *testing.T) {
 		service.UnfitCommits: false, service.UnfitStandby: false,
 	}
 	if health := firstHealth(ctx, t, svc); !maps.Equal(health.Unfit, want) {
-		t.Errorf("the database is %v, want %v", health.Unfit, want)
+		t.Fatalf("the database is %v, want %v", health.Unfit, want)
 	}
 	for unfit, holds := range want {
 		if holds && !log.has(ctx, "fact="+string(unfit)) {
