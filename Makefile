@@ -4,6 +4,8 @@ LINT    := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 # The race detector needs a C compiler; where there is none the tests run without it.
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+# Most tests wait more than they compute, so that there may be more at a time than processors.
+ATATIME := -parallel 4
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-clients test-browser fault fault-bugs bench bench-peers lint security generate clean setup setup-test
@@ -21,13 +23,13 @@ run: setup build ## install what is missing, build, and serve on http://127.0.0.
 # Allocations are counted apart: under the detector pools forget at random.
 # The strains say something after minutes only, and Patroni is to be installed first: they are scenarios of make fault.
 test: setup-test ## install what is missing and run every test
-	go test -vet=off $(RACE) -timeout 8m ./service/... ./repository ./api/... ./client ./internal/... ./migrations ./web
+	go test -vet=off $(RACE) $(ATATIME) -timeout 8m ./service/... ./repository ./api/... ./client ./internal/... ./migrations ./web
 	go test -vet=off -run Alloc ./api ./api/auth/sigv4
-	go test -vet=off -timeout 8m ./test/... ./cmd/... ./openapi/...
+	go test -vet=off $(ATATIME) -timeout 8m ./test/... ./cmd/... ./openapi/...
 	cd test/clients/gocloud && go test -vet=off -timeout 5m ./...
 	cd bench && go test -vet=off -timeout 2m ./...
 	go test -vet=off -tags fault ./internal/faultpoint
-	cd test/fault && go test -vet=off -timeout 5m $$(go list ./... | grep -v -e /strain -e /patroni)
+	cd test/fault && go test -vet=off $(ATATIME) -timeout 5m $$(go list ./... | grep -v -e /strain -e /patroni)
 
 fault: setup-test build ## do harm to a whole service for an hour and check that nothing is lost; FAULT="-duration 10m -seed 7"
 	go -C test/fault build -o ../../bin/tusq-fault .
