@@ -123,13 +123,13 @@ func (s *Service) release(queue *Queue, messages []Claimed) {
 		return
 	}
 	faultpoint.Pass("service.release")
-	if err := s.flusherOf(queue).engine.Submit(releases(queue, messages)); err != nil {
+	if err := s.flusherOf(queue).engine.Submit(opsToRelease(queue, messages)); err != nil {
 		s.log.Warn("messages of a receiver that left stay in flight until their timeout", "count", len(messages), "err", err)
 	}
 }
 
-// releases are the operations that undo claims, where they still hold.
-func releases(queue *Queue, messages []Claimed) []*op {
+// opsToRelease are the operations that undo claims, where they still hold.
+func opsToRelease(queue *Queue, messages []Claimed) []*op {
 	ops := make([]*op, len(messages))
 	for i, m := range messages {
 		ops[i] = &op{kind: opRelease, queue: queue, settle: &Settlement{

@@ -50,7 +50,7 @@ func (s *Service) ReleaseMessages(ctx context.Context, caller Caller, queue stri
 	if len(claimed) == 0 {
 		return nil
 	}
-	return s.do(ctx, releases(q, claimed))
+	return s.do(ctx, opsToRelease(q, claimed))
 }
 
 // settleAttempts is how often a settlement is tried whose lease holds, while others
