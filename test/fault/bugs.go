@@ -38,6 +38,8 @@ var slow = map[string]string{
 
 // tuned are the bugs that a load of another mixture shows in any round.
 var tuned = map[string]func(*load.Options){
+	// Receivers wait, so that something can be handed to them, only where they are faster than the senders.
+	"handoff-before-commit": func(o *load.Options) { o.Rate = 60 },
 	// Few are there to receive what has come back, so that late deletions find it.
 	"fifo-delete-after-lease": func(o *load.Options) { o.Consumers, o.Shares.Late = 3, 0.3 },
 	"redrive-without-delete":  func(o *load.Options) { o.RedriveEvery, o.Shares.Poison = 500*time.Millisecond, 0.1 },
