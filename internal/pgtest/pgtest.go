@@ -116,7 +116,7 @@ func startIn(ctx context.Context, dir string, settings map[string]string) (*embe
 func scratch() string {
 	const dir, room = "/dev/shm", 4 << 30
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
+	if err := syscall.Statfs(dir, &fs); err != nil || float64(fs.Bavail)*float64(fs.Bsize) < room {
 		return os.TempDir()
 	}
 	return dir
