@@ -14,9 +14,10 @@ import (
 
 // admit bounds a request's body, and the bytes of all bodies in flight. Room is reserved
 // before a byte is read, and as the bytes come, not by what is announced: nobody has been
-// authenticated yet, and who announces much must not hold up others by that. One that is
-// longer than what is free now is refused at once. A body of unknown length is the last on its connection: in a request that has a length too, which
-// net/http passes over, what follows may be meant as a part of it by a proxy that goes by the length.
+// authenticated yet, and who announces much must not hold up others by that. A body that is
+// longer than what is free now is refused at once. One of unknown length is the last on its
+// connection: in a request that has a length too, which net/http passes over, what follows
+// may be meant as a part of it by a proxy that goes by the length.
 func (m *middleware) admit(d dialect) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,7 +30,7 @@ func (m *middleware) admit(d dialect) func(http.Handler) http.Handler {
 					"The body has %d bytes; the limit is %d.", r.ContentLength, d.maxBody))
 				return
 			}
-			body := &heldBody{ReadCloser: r.Body, most: r.ContentLength, middleware: m, pace: m.newPace(w, r.ContentLength)}
+			body := &heldBody{ReadCloser: r.Body, most: r.ContentLength, middleware: m}
 			if r.ContentLength < 0 { // a known length bounds the body by itself
 				w.Header().Set("Connection", "close")
 				body.most, body.ReadCloser = d.maxBody, http.MaxBytesReader(w, r.Body, d.maxBody)
@@ -39,6 +40,7 @@ func (m *middleware) admit(d dialect) func(http.Handler) http.Handler {
 				return
 			}
 			defer body.release()
+			body.pace = m.newPace(w, r.ContentLength)
 			r.Body = body
 			next.ServeHTTP(w, r)
 		})

@@ -140,7 +140,12 @@ func (s *Service) refuse(ctx context.Context, caller Caller, action Action, queu
 	if validQueueName(queue) != nil {
 		queue = "" // it may be anything, and of any length
 	}
-	entry := AuditEntry{Action: action.String(), Resource: queue, Result: string(why.Code)}
+	return s.noteRefusal(ctx, caller, AuditEntry{Action: action.String(), Resource: queue}, why)
+}
+
+// noteRefusal notes that a caller was refused something, and returns why.
+func (s *Service) noteRefusal(ctx context.Context, caller Caller, entry AuditEntry, why *Error) error {
+	entry.Result = string(why.Code)
 	if entry = s.auditEntry(ctx, caller, entry); entry.ID != "" {
 		s.audits.note(entry, auditSourceOf(caller, auditRefused))
 	}

@@ -50,11 +50,8 @@ func (s *Service) MayMeasure(ctx context.Context, caller Caller) error {
 	case caller.Home() == s.account:
 		return nil
 	}
-	entry := AuditEntry{Action: auditReadMetrics, Result: string(CodeForbidden)}
-	if entry = s.auditEntry(ctx, caller, entry); entry.ID != "" {
-		s.audits.note(entry, auditSourceOf(caller, auditRefused))
-	}
-	return Errorf(CodeForbidden, "Metrics tell of all accounts: they need a key of the account that the service belongs to.")
+	return s.noteRefusal(ctx, caller, AuditEntry{Action: auditReadMetrics},
+		Errorf(CodeForbidden, "Metrics tell of all accounts: they need a key of the account that the service belongs to."))
 }
 
 func errUnauthenticated() *Error {

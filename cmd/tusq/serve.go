@@ -127,7 +127,7 @@ func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 		return err
 	}
 	log.Info("serving", "address", listener.Addr().String(), "version", version.String(), "migrations_applied", applied)
-	if host, _, _ := net.SplitHostPort(c.Listen); c.on() && door.scheme() == "http" && !isLoopback(host) && len(c.Proxies) == 0 {
+	if c.showsKeys() {
 		log.Warn("keys and messages can be read on the way to this server: give it --tls-cert, or --trusted-proxies of what encrypts in front of it")
 	}
 	printWelcome(g.Stdout, door.scheme()+"://"+listener.Addr().String(), c.on())

@@ -73,6 +73,12 @@ func (c *serveCmd) isLocal() bool {
 	return err == nil && isLoopback(host) && len(c.Proxies) == 0 && (c.PublicURL == "" || isLoopback(c.publicHost()))
 }
 
+// showsKeys tells whether keys come from other machines in clear text, as far as the flags tell.
+func (c *serveCmd) showsKeys() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	return err == nil && c.on() && c.Cert == "" && !isLoopback(host) && len(c.Proxies) == 0
+}
+
 // publicHost is the name in --public-url; empty: there is none.
 func (c *serveCmd) publicHost() string {
 	public, err := url.Parse(c.PublicURL)
