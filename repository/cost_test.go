@@ -116,6 +116,19 @@ func TestLogOfALifeCycle(t *testing.T) {
 	}
 }
 
+// pinHorizon begins a transaction that keeps vacuum from removing anything, until the test's end.
+func (s *store) pinHorizon() {
+	s.t.Helper()
+	old, err := s.cold.BeginTx(s.ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = old.Rollback(s.ctx) })
+	if _, err := old.Exec(s.ctx, "SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_current_xact_id()"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // TestFloorPassesOverTheDead compares claims behind what vacuum cannot remove.
 func TestFloorPassesOverTheDead(t *testing.T) {
 	s := setup(t)
@@ -124,14 +137,7 @@ func TestFloorPassesOverTheDead(t *testing.T) {
 	s.explain(claimSQL, params...)
 	before := s.explain(claimSQL, params...).pages()
 
-	old, err := s.cold.BeginTx(s.ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = old.Rollback(s.ctx) }()
-	if _, err := old.Exec(s.ctx, "SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_current_xact_id()"); err != nil {
-		t.Fatal(err)
-	}
+	s.pinHorizon()
 	var floor service.Floor
 	for range 100 {
 		s.send(100)

@@ -42,7 +42,8 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 	}
 	queueDurability(b, work)
 	begun := len(b.statements)
-	r.queueAll(b, work, again)
+	chosen := r.countersOf(work, again)
+	r.queueAll(b, work, chosen, again)
 	if len(b.statements) == begun {
 		return nil // every receiver has left
 	}
@@ -68,6 +69,7 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 		lost.err = errors.New("PostgreSQL gave up waiting for a standby")
 		return lost
 	}
+	r.counters.committed(chosen)
 	return nil
 }
 
@@ -84,7 +86,7 @@ func (r *Repository) failed(ctx context.Context, conn *pgx.Conn, err error, lost
 }
 
 // queueAll adds all work's statements.
-func (r *Repository) queueAll(b *batch, work []service.QueueWork, again bool) {
+func (r *Repository) queueAll(b *batch, work []service.QueueWork, chosen []counter, again bool) {
 	for i := range work {
 		if work[i].FIFO {
 			queueLockGroups(b, &work[i])
@@ -94,12 +96,9 @@ func (r *Repository) queueAll(b *batch, work []service.QueueWork, again bool) {
 		queueBurials(b, &work[i], r.laneOf(&work[i]))
 	}
 	for i := range work {
-		queueWork(b, &work[i], r.laneOf(&work[i]), again)
+		queueWork(b, &work[i], chosen[i], again)
 	}
 }
-
-// laneOf is the lane of a flush's counters.
-func (r *Repository) laneOf(w *service.QueueWork) int { return (r.lane + w.Lane) % counterLanes }
 
 // lostFlush is an ErrOutcomeUnknown that knows which backend it was.
 type lostFlush struct {
@@ -118,10 +117,11 @@ func (l *lostFlush) Unwrap() []error { return []error{service.ErrOutcomeUnknown,
 // queueWork adds one queue's statements in the order that QueueWork promises. The groups of
 // all FIFO queues of the flush are locked before, and burials done; what was settled or
 // buried is followed by a look at the groups' new state.
-func queueWork(b *batch, w *service.QueueWork, lane int, again bool) {
+func queueWork(b *batch, w *service.QueueWork, n counter, again bool) {
+	queueCarry(b, n)
 	queueLocks(b, w)
 	if len(w.Deletes) > 0 {
-		queueDeletes(b, w, lane)
+		queueDeletes(b, w, n.number)
 	}
 	if len(w.Extends) > 0 {
 		queueExtends(b, w)
@@ -130,13 +130,13 @@ func queueWork(b *batch, w *service.QueueWork, lane int, again bool) {
 		queueReleases(b, w)
 	}
 	if len(w.Sends) > 0 {
-		queueSends(b, w, lane, again)
+		queueSends(b, w, n.number, again)
 	}
 	if w.FIFO {
 		queueRefreshGroups(b, w)
 	}
 	for _, claim := range w.Claims {
-		queueClaim(b, w, claim, lane)
+		queueClaim(b, w, claim, n.lane.lane)
 	}
 	if w.Look {
 		queueLook(b, w)

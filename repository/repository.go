@@ -19,11 +19,6 @@ import (
 	"tusq/service"
 )
 
-// Lanes of the counters: a replica's flushes write some of the first half, one for each loop
-// of the engine, so that they do not wait for each other; its background work writes the
-// one that is counterLanes further on.
-const counterLanes = 256
-
 // hotPlans keep the planner from choosing: see the package comment.
 var hotPlans = map[string]string{
 	"enable_bitmapscan": "off",
@@ -70,6 +65,8 @@ type Repository struct {
 	direct way // without a pooler; with one, where there is no other
 	known  descriptions
 
+	counters counters
+
 	deadlocks, serialization atomic.Int64 // see Conflicts
 
 	mu      sync.Mutex
@@ -94,7 +91,8 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 		id:   newReplicaID(),
 		log:  opts.Logger,
 
-		leaving: make(chan struct{}),
+		counters: counters{lanes: map[counterLane]*counterTurn{}},
+		leaving:  make(chan struct{}),
 	}
 	r.hotName = "tusq flush " + r.id
 	if err := r.findWays(ctx, opts); err != nil {

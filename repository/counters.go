@@ -1,0 +1,141 @@
+package repository
+
+import (
+	"math"
+	"sync"
+
+	"tusq/service"
+)
+
+// A queue's number of messages is the sum of its counters. A replica's flushes write those of some lanes of the
+// first half, one for each loop of the engine, so that they do not wait for each other; its background work
+// writes the one that is counterLanes further on.
+//
+// Each change leaves a dead version of the counter, and where vacuum cannot remove them all later changes read
+// them all. So a lane goes on with a new counter, of its next turn, after turnChanges: the flush that
+// begins it carries the old one's number over. Burials and background work change counters seldom; they have turn 0 always.
+const (
+	counterLanes = 256
+	turnStride   = 1024 // the counter of a lane's turn is called lane + turn * turnStride
+	turns        = math.MaxInt32 / turnStride
+	turnChanges  = 250
+
+	// countedLanes bounds what is remembered. What is forgotten begins with turn 0 again, and
+	// finds the counter that it left at its first change of turns.
+	countedLanes = 1 << 16
+)
+
+// carrySQL moves what the counters $3 to $4 of the lane of $2 hold to counter $2. It waits for nobody: a
+// counter that another replica of the same lane is writing stays.
+const carrySQL = `
+WITH old AS MATERIALIZED (
+	SELECT ctid, queue_id
+	FROM queue_counters
+	WHERE queue_id = $1 AND lane BETWEEN $3 AND $4 AND lane <> $2 AND lane % 1024 = $2 % 1024
+	ORDER BY queue_id, lane
+	FOR UPDATE SKIP LOCKED
+), gone AS (
+	DELETE FROM queue_counters c
+	USING old o
+	WHERE c.ctid = o.ctid AND c.queue_id = o.queue_id
+	RETURNING c.messages
+)
+INSERT INTO queue_counters AS c (queue_id, lane, messages)
+SELECT $1, $2, sum(messages) FROM gone HAVING count(*) > 0
+ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages`
+
+// counters knows the turns of the lanes that this replica's flushes write.
+type counters struct {
+	mu    sync.Mutex
+	lanes map[counterLane]*counterTurn
+}
+
+type counterLane struct {
+	queueID int64
+	lane    int
+}
+
+func (l counterLane) number(turn int) int { return l.lane + turn%turns*turnStride }
+
+// counterTurn is where a lane is.
+type counterTurn struct {
+	turn    int
+	changes int  // flushes in this turn
+	carried bool // one of them, that was committed, has carried over what the counters before it hold
+}
+
+// counter is what a flush of a lane writes to.
+type counter struct {
+	lane     counterLane
+	turn     int
+	number   int
+	from, to int // the counters to carry over; none where to < from
+}
+
+func (n counter) carries() bool { return n.to >= n.from }
+
+// begin tells which counter a queue's part of a flush writes. Where it is tried again because its commit is
+// unknown, that is the same one as before, which knows the flush's id.
+func (c *counters) begin(lane counterLane, again bool) counter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.lanes[lane]
+	if t == nil {
+		if len(c.lanes) >= countedLanes {
+			clear(c.lanes)
+		}
+		t = &counterTurn{carried: true}
+		c.lanes[lane] = t
+	}
+	if !again {
+		if t.changes >= turnChanges && t.carried {
+			t.turn, t.changes, t.carried = (t.turn+1)%turns, 0, false
+		}
+		t.changes++
+	}
+	n := counter{lane: lane, turn: t.turn, number: lane.number(t.turn), to: -1}
+	switch {
+	case t.carried:
+	case t.turn == 1: // and what earlier processes left
+		n.to = math.MaxInt32
+	default:
+		n.from = lane.number(t.turn - 1 + turns)
+		n.to = n.from
+	}
+	return n
+}
+
+// committed notes that a flush was committed that chose these.
+func (c *counters) committed(chosen []counter) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range chosen {
+		if t := c.lanes[n.lane]; n.carries() && t != nil && t.turn == n.turn {
+			t.carried = true
+		}
+	}
+}
+
+// countersOf chooses the counters of a flush's parts. What changes no counter has that of turn 0.
+func (r *Repository) countersOf(work []service.QueueWork, again bool) []counter {
+	chosen := make([]counter, len(work))
+	for i := range work {
+		lane := counterLane{work[i].QueueID, r.laneOf(&work[i])}
+		if len(work[i].Deletes)+len(work[i].Sends) == 0 {
+			chosen[i] = counter{lane: lane, number: lane.number(0), to: -1}
+			continue
+		}
+		chosen[i] = r.counters.begin(lane, again)
+	}
+	return chosen
+}
+
+// laneOf is the lane of a flush's counters.
+func (r *Repository) laneOf(w *service.QueueWork) int { return (r.lane + w.Lane) % counterLanes }
+
+// queueCarry adds what begins a counter's turn.
+func queueCarry(b *batch, n counter) {
+	if n.carries() {
+		b.queue(carrySQL, n.lane.queueID, n.number, n.from, n.to)
+	}
+}
