@@ -122,11 +122,15 @@ const (
 )
 
 // exclusively runs a job where the query due, which is all that an idle server is asked, finds
-// something to do, unless another replica is running it. The lock belongs to a
+// something to do, unless another replica is running it. The query has a fixed plan: to a planner that
+// trusts it to end at the first row, reading a whole table seems cheap. The lock belongs to a
 // transaction, so that it works through a pooler and ends with the connection.
 func (r *Repository) exclusively(ctx context.Context, lock int64, due string, job func(pgx.Tx) (int64, error)) (done int64, err error) {
 	var any bool
-	if err := r.cold.QueryRow(ctx, `SELECT EXISTS (`+due+`)`).Scan(&any); err != nil || !any {
+	err = pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT EXISTS (`+due+`)`).Scan(&any)
+	})
+	if err != nil || !any {
 		return 0, err
 	}
 	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
@@ -163,17 +167,24 @@ func forEachQueue[Q any](queues []Q, do func(Q) (int64, error)) (done int64, err
 var expiredQueuesSQL = `
 SELECT q.id, q.fifo
 FROM queues q
-WHERE q.deleted_at IS NULL AND EXISTS (
+CROSS JOIN LATERAL (
 	SELECT 1
-	FROM messages m
-	WHERE m.queue_id = q.id AND m.id < ` + idAt("tusq_now() - q.retention") + ` AND m.sent_at <= tusq_now() - q.retention
-)`
+	FROM messages
+	WHERE queue_id = q.id AND id < ` + idAt("tusq_now() - q.retention") + ` AND sent_at <= tusq_now() - q.retention
+	ORDER BY id
+	LIMIT 1
+) AS m
+WHERE q.deleted_at IS NULL`
 
 // DeleteExpired deletes messages that are older than their queue's retention.
 func (r *Repository) DeleteExpired(ctx context.Context) (int64, error) {
-	deleted, err := r.exclusively(ctx, lockExpire, faultpoint.SQL(expiredQueuesSQL), func(tx pgx.Tx) (int64, error) {
-		rows, _ := tx.Query(ctx, faultpoint.SQL(expiredQueuesSQL))
-		queues, err := pgx.CollectRows(rows, pgx.RowToStructByPos[livingQueue])
+	deleted, err := r.exclusively(ctx, lockExpire, faultpoint.SQL(expiredQueuesSQL), func(pgx.Tx) (int64, error) {
+		var queues []livingQueue
+		err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) (err error) {
+			rows, _ := tx.Query(ctx, faultpoint.SQL(expiredQueuesSQL))
+			queues, err = pgx.CollectRows(rows, pgx.RowToStructByPos[livingQueue])
+			return err
+		})
 		if err != nil {
 			return 0, err
 		}

@@ -56,6 +56,8 @@ func (s *store) hotStatements(ids []service.MessageID) map[string]hotStatement {
 		"extend FIFO":    {sql: extendFIFOSQL, args: []any{fifo, ids, leases, leases}, indexes: byID},
 		"bury FIFO":      {sql: buryFIFOSQL, args: []any{fifo, fifo, 0, ids, leases, ones, bodies}, indexes: map[string]string{"messages_pkey": "(id <= s.id)", "message_groups_pkey": "(group_id <= "}, sorts: true},
 		"delete a part":  {sql: deletePartSQL(`sent_at <= $4`), args: []any{s.queue.ID, 0, 10, "'2000-01-01'"}, indexes: map[string]string{"messages_pkey": "queue_id = "}},
+		"expired":        {sql: expiredQueuesSQL, indexes: map[string]string{"messages_pkey": "(id < ", "queues_live": ""}},
+		"carry":          {sql: carrySQL, args: []any{s.queue.ID, 1024, 0, 0}},
 		"revoke":         {sql: revokeSQL, args: []any{s.queue.ID, 1, 10, 0}, indexes: claims},
 	}
 }

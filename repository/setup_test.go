@@ -191,7 +191,10 @@ func (s *store) explain(sql string, args ...any) plan {
 		s.t.Fatal(err)
 	}
 	var text []byte
-	explain := "EXPLAIN (ANALYZE, BUFFERS, WAL, FORMAT JSON) EXECUTE hot(" + strings.Join(literals, ", ") + ")"
+	explain := "EXPLAIN (ANALYZE, BUFFERS, WAL, FORMAT JSON) EXECUTE hot"
+	if len(args) > 0 {
+		explain += "(" + strings.Join(literals, ", ") + ")"
+	}
 	if err := tx.QueryRow(s.ctx, explain, pgx.QueryExecModeSimpleProtocol).Scan(&text); err != nil {
 		s.t.Fatalf("%s: %v", explain, err)
 	}

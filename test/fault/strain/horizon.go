@@ -4,8 +4,10 @@ package strain
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +24,9 @@ var caller = replica.Caller
 
 // queue is the one that the loads use.
 const queue = "orders"
+
+// groups are those of a FIFO queue's load.
+const groups = 100
 
 // parts is in how many parts the time under strain is measured: a rate that falls shows.
 const parts = 4
@@ -51,6 +56,7 @@ const Kept = 0.7
 // Report is what a strain did. Rates are life cycles a second: sent, received and deleted.
 type Report struct {
 	Strain  string
+	Queue   string         // its name
 	Without [parts]float64 // in each part of the time before
 	With    [parts]float64 // under the strain
 	After   [parts]float64
@@ -61,8 +67,8 @@ type Report struct {
 }
 
 func (r Report) String() string {
-	return fmt.Sprintf("%s: %.0f life cycles a second without (median of %.0f), %.0f under it (%.0f), %.0f after it (%.0f); %d dead rows after %d life cycles, %d MB; %d cleared",
-		r.Strain, median(r.Without), r.Without, median(r.With), r.With, median(r.After), r.After, r.Dead, r.Cycles, r.Size>>20, r.Cleared)
+	return fmt.Sprintf("%s, %s: %.0f life cycles a second without (median of %.0f), %.0f under it (%.0f), %.0f after it (%.0f); %d dead rows after %d life cycles, %d MB; %d cleared",
+		r.Strain, r.Queue, median(r.Without), r.Without, median(r.With), r.With, median(r.After), r.After, r.Dead, r.Cycles, r.Size>>20, r.Cleared)
 }
 
 // Broken says what is wrong; "": nothing.
@@ -85,9 +91,9 @@ func median(rates [parts]float64) float64 {
 	return (sorted[parts/2-1] + sorted[parts/2]) / 2
 }
 
-// Endure measures life cycles under a strain, "horizon" or "autovacuum", of so long, and for half of that before it and after it.
-// databaseURL is that of a migrated database without load.
-func Endure(ctx context.Context, strain, databaseURL string, long time.Duration) (report Report, err error) {
+// Endure measures life cycles of a standard or a FIFO queue under a strain, "horizon" or "autovacuum", of so long, and for half of
+// that before it and after it. databaseURL is that of a migrated database without load.
+func Endure(ctx context.Context, strain string, fifo bool, databaseURL string, long time.Duration) (report Report, err error) {
 	if _, ok := strains[strain]; !ok {
 		return report, fmt.Errorf("there is no strain %s", strain)
 	}
@@ -101,11 +107,14 @@ func Endure(ctx context.Context, strain, databaseURL string, long time.Duration)
 		return report, err
 	}
 	defer func() { err = errors.Join(err, r.Stop()) }()
-	if _, _, err := r.CreateQueue(ctx, caller, service.CreateQueue{Name: queue}); err != nil {
+	report.Strain, report.Queue = strain, queue
+	if fifo {
+		report.Queue += service.FIFOSuffix
+	}
+	if _, _, err := r.CreateQueue(ctx, caller, service.CreateQueue{Name: report.Queue}); err != nil {
 		return report, err
 	}
-	report.Strain = strain
-	load := startCycles(r)
+	load := startCycles(r, report.Queue)
 	err = report.measure(ctx, db, databaseURL, load, long)
 	return report, errors.Join(err, load.stop())
 }
@@ -147,15 +156,16 @@ SELECT (SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'messages'), 
 // cycles is a load of producers and consumers.
 type cycles struct {
 	replica *replica.Replica
+	queue   string
 	clients sync.WaitGroup
 	cancel  context.CancelFunc
 	cycles  atomic.Int64
 	failed  atomic.Pointer[error] // the first
 }
 
-func startCycles(r *replica.Replica) *cycles {
+func startCycles(r *replica.Replica, queue string) *cycles {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &cycles{replica: r, cancel: cancel}
+	c := &cycles{replica: r, queue: queue, cancel: cancel}
 	for range 4 {
 		c.clients.Go(func() { c.each(ctx, c.send) })
 		c.clients.Go(func() { c.each(ctx, c.consume) })
@@ -176,13 +186,19 @@ func (c *cycles) send(ctx context.Context) error {
 	messages := make([]service.SendMessage, 10)
 	for i := range messages {
 		messages[i].Body = filler
+		if service.IsFIFO(c.queue) {
+			messages[i].GroupID, messages[i].DeduplicationID = fmt.Sprint("group-", rand.IntN(groups)), crand.Text()
+		}
 	}
-	_, err := c.replica.SendMessages(ctx, caller, queue, service.SendMessages{Messages: messages})
+	sent, err := c.replica.SendMessages(ctx, caller, c.queue, service.SendMessages{Messages: messages})
+	for _, s := range sent {
+		err = errors.Join(err, s.Err)
+	}
 	return err
 }
 
 func (c *cycles) consume(ctx context.Context) error {
-	messages, err := c.replica.ReceiveMessages(ctx, caller, queue, service.ReceiveMessages{Max: 10, Wait: new(time.Second)})
+	messages, err := c.replica.ReceiveMessages(ctx, caller, c.queue, service.ReceiveMessages{Max: 10, Wait: new(time.Second)})
 	if err != nil || len(messages) == 0 {
 		return err
 	}
@@ -190,7 +206,7 @@ func (c *cycles) consume(ctx context.Context) error {
 	for i, m := range messages {
 		receipts[i] = m.Receipt
 	}
-	answers, err := c.replica.DeleteMessages(ctx, caller, queue, receipts)
+	answers, err := c.replica.DeleteMessages(ctx, caller, c.queue, receipts)
 	if err = errors.Join(append(answers, err)...); err == nil {
 		c.cycles.Add(int64(len(messages)))
 	}

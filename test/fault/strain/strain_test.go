@@ -19,19 +19,22 @@ var (
 // does not.
 func TestStrains(t *testing.T) {
 	for strain := range strains {
-		t.Run(strain, func(t *testing.T) {
-			report, err := Endure(t.Context(), strain, pgtest.New(t), *duration)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Log(report)
-			if report.Dead < report.Cycles/2 || report.Cycles == 0 {
-				t.Errorf("%d life cycles left %d dead rows: there was no strain", report.Cycles, report.Dead)
-			}
-			if median(report.With) < median(report.Without)/10 { // so short a time says no more
-				t.Error("the queue collapsed")
-			}
-		})
+		t.Run(strain, func(t *testing.T) { testStrain(t, strain, false) })
+		t.Run(strain+" FIFO", func(t *testing.T) { testStrain(t, strain, true) })
+	}
+}
+
+func testStrain(t *testing.T, strain string, fifo bool) {
+	report, err := Endure(t.Context(), strain, fifo, pgtest.New(t), *duration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(report)
+	if report.Dead < report.Cycles/2 || report.Cycles == 0 {
+		t.Errorf("%d life cycles left %d dead rows: there was no strain", report.Cycles, report.Dead)
+	}
+	if median(report.With) < median(report.Without)/10 { // so short a time says no more
+		t.Error("the queue collapsed")
 	}
 }
 
