@@ -35,7 +35,7 @@ type config struct {
 	previous string
 	module   string
 	strain   time.Duration
-	fifo     bool
+	groups   int
 	every    int
 	expired  int
 	times    int
@@ -88,7 +88,7 @@ func parse(args []string) (config, error) {
 	flags.StringVar(&c.module, "module", "../..", "the source of tusq")
 	flags.DurationVar(&c.strain, "strain", 10*time.Minute, "how long the scenarios horizon and autovacuum last")
 	flags.IntVar(&c.every, "every", 1, "of the scenario sweep: cut after one of so many bytes")
-	flags.BoolVar(&c.fifo, "fifo", false, "have those two use a FIFO queue of 100 groups")
+	flags.IntVar(&c.groups, "groups", 0, "of the FIFO queue that those two use; 0: they use a standard queue")
 	flags.IntVar(&c.expired, "expired", 1_000_000, "messages, of the scenario expiry")
 	flags.StringVar(&c.bugs, "bugs", "", "all, or names of bugs that are put into -binary, which is built with the tag fault: a round for each, which must find it")
 	flags.BoolVar(&c.forger, "forger", true, "begin each round of -bugs with receipts that were made up or have been superseded")
@@ -125,7 +125,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	fmt.Fprintf(out, "seed %d; histories, data and logs are in %s\n", c.seed, c.out)
 	if slices.Contains(scenario.Names(), c.scenario) {
 		return scenario.Run(ctx, c.scenario, scenario.Options{
-			Dir: c.out, Module: c.module, Binary: c.binary, Seed: c.seed, Times: c.times, Every: c.every, Duration: c.strain, FIFO: c.fifo, Expired: c.expired,
+			Dir: c.out, Module: c.module, Binary: c.binary, Seed: c.seed, Times: c.times, Every: c.every, Duration: c.strain, Groups: c.groups, Expired: c.expired,
 			Print: func(line string) { fmt.Fprintln(out, line) },
 		})
 	}

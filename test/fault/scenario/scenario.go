@@ -36,8 +36,8 @@ type Options struct {
 	Every int
 	// Duration is that of a strain.
 	Duration time.Duration
-	// FIFO has a strain's load on a FIFO queue.
-	FIFO bool
+	// Groups are those of a strain's FIFO queue; 0: it is a standard queue.
+	Groups int
 	// Expired is how many messages have expired.
 	Expired int
 	// Print is told what was found, line by line.
@@ -161,7 +161,7 @@ func sweep(ctx context.Context, o Options) error {
 
 func endure(ctx context.Context, o Options, name string) error {
 	return database(ctx, o, func(url string) error {
-		report, err := strain.Endure(ctx, name, o.FIFO, url, o.Duration)
+		report, err := strain.Endure(ctx, name, o.Groups, url, o.Duration)
 		if err != nil {
 			return err
 		}

@@ -25,9 +25,6 @@ var caller = replica.Caller
 // queue is the one that the loads use.
 const queue = "orders"
 
-// groups are those of a FIFO queue's load.
-const groups = 100
-
 // parts is in how many parts the time under strain is measured: a rate that falls shows.
 const parts = 4
 
@@ -91,9 +88,9 @@ func median(rates [parts]float64) float64 {
 	return (sorted[parts/2-1] + sorted[parts/2]) / 2
 }
 
-// Endure measures life cycles of a standard or a FIFO queue under a strain, "horizon" or "autovacuum", of so long, and for half of
-// that before it and after it. databaseURL is that of a migrated database without load.
-func Endure(ctx context.Context, strain string, fifo bool, databaseURL string, long time.Duration) (report Report, err error) {
+// Endure measures life cycles of a standard queue, or of so many groups of a FIFO queue, under a strain, "horizon" or "autovacuum", of
+// so long, and for half of that before it and after it. databaseURL is that of a migrated database without load.
+func Endure(ctx context.Context, strain string, groups int, databaseURL string, long time.Duration) (report Report, err error) {
 	if _, ok := strains[strain]; !ok {
 		return report, fmt.Errorf("there is no strain %s", strain)
 	}
@@ -108,13 +105,13 @@ func Endure(ctx context.Context, strain string, fifo bool, databaseURL string, l
 	}
 	defer func() { err = errors.Join(err, r.Stop()) }()
 	report.Strain, report.Queue = strain, queue
-	if fifo {
+	if groups > 0 {
 		report.Queue += service.FIFOSuffix
 	}
 	if _, _, err := r.CreateQueue(ctx, caller, service.CreateQueue{Name: report.Queue}); err != nil {
 		return report, err
 	}
-	load := startCycles(r, report.Queue)
+	load := startCycles(r, report.Queue, groups)
 	err = report.measure(ctx, db, databaseURL, load, long)
 	return report, errors.Join(err, load.stop())
 }
@@ -157,15 +154,16 @@ SELECT (SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'messages'), 
 type cycles struct {
 	replica *replica.Replica
 	queue   string
+	groups  int // 0: it is a standard queue
 	clients sync.WaitGroup
 	cancel  context.CancelFunc
 	cycles  atomic.Int64
 	failed  atomic.Pointer[error] // the first
 }
 
-func startCycles(r *replica.Replica, queue string) *cycles {
+func startCycles(r *replica.Replica, queue string, groups int) *cycles {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &cycles{replica: r, queue: queue, cancel: cancel}
+	c := &cycles{replica: r, queue: queue, groups: groups, cancel: cancel}
 	for range 4 {
 		c.clients.Go(func() { c.each(ctx, c.send) })
 		c.clients.Go(func() { c.each(ctx, c.consume) })
@@ -186,8 +184,8 @@ func (c *cycles) send(ctx context.Context) error {
 	messages := make([]service.SendMessage, 10)
 	for i := range messages {
 		messages[i].Body = filler
-		if service.IsFIFO(c.queue) {
-			messages[i].GroupID, messages[i].DeduplicationID = fmt.Sprint("group-", rand.IntN(groups)), crand.Text()
+		if c.groups > 0 {
+			messages[i].GroupID, messages[i].DeduplicationID = fmt.Sprint("group-", rand.IntN(c.groups)), crand.Text()
 		}
 	}
 	sent, err := c.replica.SendMessages(ctx, caller, c.queue, service.SendMessages{Messages: messages})

@@ -19,13 +19,13 @@ var (
 // does not.
 func TestStrains(t *testing.T) {
 	for strain := range strains {
-		t.Run(strain, func(t *testing.T) { testStrain(t, strain, false) })
-		t.Run(strain+" FIFO", func(t *testing.T) { testStrain(t, strain, true) })
+		t.Run(strain, func(t *testing.T) { testStrain(t, strain, 0) })
+		t.Run(strain+" FIFO", func(t *testing.T) { testStrain(t, strain, 100) })
 	}
 }
 
-func testStrain(t *testing.T, strain string, fifo bool) {
-	report, err := Endure(t.Context(), strain, fifo, pgtest.New(t), *duration)
+func testStrain(t *testing.T, strain string, groups int) {
+	report, err := Endure(t.Context(), strain, groups, pgtest.New(t), *duration)
 	if err != nil {
 		t.Fatal(err)
 	}
