@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -38,7 +40,7 @@ SELECT id::uuid, tusq_now() - make_interval(secs => ago / 1e6), account, actor, 
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
 	AS entry (ago, id, account, actor, action, resource, client, request_id, result, detail)
 ON CONFLICT (id) DO NOTHING`, params...)
-	if err != nil {
+	if err = cmp.Or(err, faultpoint.Hit("repository.audit.written")); err != nil {
 		return r.classify("write the audit log", err)
 	}
 	return nil

@@ -60,7 +60,7 @@ func (r *Repository) IdentityVersion(ctx context.Context) (version int64, err er
 // changeIdentities carries out a change in a transaction of its own. Changes wait for each
 // other, so each sees all that were before.
 func (r *Repository) changeIdentities(ctx context.Context, operation string, change func(pgx.Tx) error) error {
-	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+	err := r.change(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `UPDATE instance SET identity_version = identity_version + 1`); err != nil {
 			return err
 		}
@@ -272,7 +272,7 @@ func (r *Repository) RevokeKey(ctx context.Context, id string) error {
 
 // ResealSecrets stores secrets that are sealed anew, unless they were changed since.
 func (r *Repository) ResealSecrets(ctx context.Context, secrets []service.Resealed) error {
-	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+	err := r.change(ctx, func(tx pgx.Tx) error {
 		for _, s := range secrets {
 			_, err := tx.Exec(ctx, `
 UPDATE key_secrets

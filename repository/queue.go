@@ -25,7 +25,7 @@ WHERE q.deleted_at IS NULL`
 // CreateQueue stores a queue, or returns the live one of that name; created tells which.
 // It fails with CodeQueueDeletedRecently where one was deleted less than reuseAfter ago.
 func (r *Repository) CreateQueue(ctx context.Context, queue service.Queue, reuseAfter time.Duration) (stored service.Queue, created bool, err error) {
-	err = pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+	err = r.change(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 INSERT INTO queues (id, account, name, fifo, deduplication_scope, visibility_timeout, delay, retention, receive_wait,
 	max_message_size, dead_letter_queue, max_receives, extra, tags, content_deduplication, durability, data_key, created_at, updated_at)
@@ -165,7 +165,7 @@ func escapeLike(prefix string) string { return strings.ReplaceAll(prefix, "_", `
 func (r *Repository) UpdateQueue(ctx context.Context, account, name string, change func(*service.Queue) error) (service.Queue, error) {
 	var queue service.Queue
 	var before service.Settings
-	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+	err := r.change(ctx, func(tx pgx.Tx) error {
 		// The lock comes first, so that concurrent changes of different settings both last.
 		_, err := tx.Exec(ctx, `SELECT 1 FROM queues WHERE account = $1 AND name = $2 AND deleted_at IS NULL FOR NO KEY UPDATE`, account, name)
 		if err != nil {
@@ -190,12 +190,15 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 		if err := storeDataKey(ctx, tx, queue.NewDataKey); err != nil {
 			return err
 		}
+		// First the messages: where this ends before the commit, a repetition still sees another delay.
+		if before.FIFO && before.Delay != queue.Settings.Delay {
+			if err := r.delayAgain(ctx, tx, queue.ID, before.Delay, queue.Settings.Delay); err != nil {
+				return err
+			}
+		}
 		queue, err = getQueue(ctx, tx, account, name)
 		return err
 	})
-	if err == nil && before.FIFO && before.Delay != queue.Settings.Delay {
-		err = r.delayAgain(context.WithoutCancel(ctx), queue.ID, before.Delay, queue.Settings.Delay)
-	}
 	if err != nil {
 		return service.Queue{}, r.classifyQueue("update queue", name, err)
 	}
@@ -203,11 +206,15 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 }
 
 // delayAgain makes a FIFO queue's new delay hold for the messages that were never received:
-// those that are delayed, and those that would still be. It takes the groups in parts.
-func (r *Repository) delayAgain(ctx context.Context, queueID int64, before, after time.Duration) error {
+// those that are delayed, and those that would still be. It takes the groups in parts, each in a transaction
+// of its own, while tx, which changes the queue, waits.
+func (r *Repository) delayAgain(ctx context.Context, tx pgx.Tx, queueID int64, before, after time.Duration) error {
+	if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+		return err
+	}
 	last := ""
 	for {
-		rows, _ := r.cold.Query(ctx, `
+		rows, _ := tx.Query(ctx, `
 SELECT group_id
 FROM message_groups
 WHERE queue_id = $1 AND group_id > $2
@@ -249,12 +256,13 @@ WHERE queue_id = $1 AND group_id = ANY($2) AND seq IS NOT NULL AND NOT returned 
 
 // DeleteQueue makes a queue unknown and returns its id. Its messages are collected later.
 func (r *Repository) DeleteQueue(ctx context.Context, account, name string) (id int64, err error) {
-	rows, _ := r.cold.Query(ctx, `
+	err = r.change(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `
 UPDATE queues
 SET deleted_at = tusq_now()
 WHERE account = $1 AND name = $2 AND deleted_at IS NULL
-RETURNING id`, account, name)
-	id, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
+RETURNING id`, account, name).Scan(&id)
+	})
 	if err != nil {
 		return 0, r.classifyQueue("delete queue", name, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"tusq/internal/faultpoint"
 	"tusq/service"
 )
 
@@ -199,6 +200,20 @@ func (r *Repository) requireFitness(ctx context.Context) error {
 		return fmt.Errorf("the database is PostgreSQL %d: tusq needs 14 or newer", version/10000)
 	}
 	return nil
+}
+
+// change changes what is not messages, in one transaction.
+func (r *Repository) change(ctx context.Context, do func(pgx.Tx) error) error {
+	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+		if err := do(tx); err != nil {
+			return err
+		}
+		return faultpoint.Hit("repository.change.done")
+	})
+	if err != nil {
+		return err
+	}
+	return faultpoint.Hit("repository.change.committed")
 }
 
 // Ping tells whether the database can be written to.

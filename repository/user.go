@@ -87,7 +87,7 @@ LIMIT $3`, account, after, limit)
 // UpdateUser reads a user, lets change alter it, and stores it, in one transaction. The user's sessions end.
 func (r *Repository) UpdateUser(ctx context.Context, account, name string, change func(*service.StoredUser) error) (service.User, error) {
 	var user service.StoredUser
-	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) (err error) {
+	err := r.change(ctx, func(tx pgx.Tx) (err error) {
 		if user, err = getUser(ctx, tx, account, name, "FOR UPDATE"); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ RETURNING updated_at`, account, name, string(user.Password), service.ActionNames
 
 // DeleteUser deletes a user that may be deleted. The user's sessions end.
 func (r *Repository) DeleteUser(ctx context.Context, account, name string, may func(service.User) error) error {
-	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+	err := r.change(ctx, func(tx pgx.Tx) error {
 		user, err := getUser(ctx, tx, account, name, "FOR UPDATE")
 		if err != nil {
 			return err

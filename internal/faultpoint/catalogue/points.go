@@ -50,6 +50,9 @@ var Points = []Point{
 	{Name: "repository.redrive.done", Fails: true},  // committed
 	{Name: "service.redrive.announce"},              // receivers do not know of what was moved
 	{Name: "repository.notify", Fails: true},
+	{Name: "repository.change.done", Fails: true},      // a queue, a key or a user was changed, in its transaction
+	{Name: "repository.change.committed", Fails: true}, // and nobody knows it yet
+	{Name: "repository.audit.written", Fails: true},    // keys and users are changed after that, queues before
 
 	{Name: "migrations.statement", Fails: true}, // in the migration's transaction
 	{Name: "migrations.committed", Fails: true}, // golang-migrate does not know it yet

@@ -39,15 +39,15 @@ type hit struct {
 
 func (h hit) String() string { return fmt.Sprintf("%s@%d", h.point, h.n) }
 
-// kinds are the faults to try at a hit: a crash, and once in an operation a failure or, where
-// that cannot be, a pause.
+// kinds are the faults to try at a hit: a crash, and once in an operation a pause and, where that can be,
+// a failure.
 func (h hit) kinds() []string {
 	point, _ := catalogue.FindPoint(h.point)
 	switch {
 	case h.n > 1:
 		return []string{"crash"}
 	case point.Fails:
-		return []string{"crash", "fail"}
+		return []string{"crash", "pause:10ms", "fail"}
 	}
 	return []string{"crash", "pause:10ms"}
 }

@@ -32,6 +32,13 @@ WHERE ready_at > (
 SELECT count(*) FROM message_groups WHERE ready_at > tusq_now() + interval '30 seconds'`,
 	"messages with one place in a group": `
 SELECT count(*) FROM (SELECT 1 FROM messages WHERE seq IS NOT NULL GROUP BY queue_id, group_id, seq HAVING count(*) > 1) AS doubled`,
+	"queues whose data key is lost": `
+SELECT count(*) FROM queues q WHERE data_key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM data_keys d WHERE d.id = q.data_key AND d.queue_id = q.id)`,
+	"keys without a secret, or revoked with one": `
+SELECT count(*) FROM keys k WHERE (revoked_at IS NULL) <> EXISTS (SELECT 1 FROM key_secrets s WHERE s.key_id = k.id)`,
+	"keys and users that are not in the audit log": `
+SELECT (SELECT count(*) FROM keys WHERE NOT EXISTS (SELECT 1 FROM audit_log WHERE action = 'create_key' AND resource = 'key ' || keys.id))
+	+ (SELECT count(*) FROM users WHERE NOT EXISTS (SELECT 1 FROM audit_log WHERE action = 'create_user' AND resource = 'user ' || users.name))`,
 	"messages in two queues": `
 SELECT count(*) FROM (SELECT 1 FROM messages GROUP BY id HAVING count(*) > 1) AS doubled`,
 }

@@ -32,7 +32,7 @@ var operations = slices.Concat([]operation{
 	{name: "hand off", make: handOff("")},
 	{name: "hand off with a lost commit", plan: "repository.commit.after=fail@3", make: handOff("")},
 	{name: "hand off FIFO", make: handOff(client.FIFOSuffix)},
-}, settlements, jobOperations)
+}, settlements, jobOperations, changes)
 
 // message is one to send; in a FIFO queue its body is its deduplication id.
 func message(suffix, body string) client.SendMessage {

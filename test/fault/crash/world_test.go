@@ -21,10 +21,14 @@ import (
 	"tusq/client"
 	"tusq/internal/pgtest"
 	"tusq/internal/process"
+	"tusq/service"
 )
 
 // binary is a tusq with fault points.
 var binary string
+
+// masterKey is that of all servers.
+var masterKey = service.NewMasterKey().Reveal()
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -126,7 +130,7 @@ func (w *world) start(plan string) {
 func (w *world) launch(plan string) {
 	w.t.Helper()
 	command := exec.Command(binary, "serve", "--listen", w.address, "--database-url", w.url, "--no-strict-aws")
-	command.Env = append(os.Environ(), "TUSQ_FAULT="+plan, "TUSQ_FAULT_CONTROL="+w.control, "TUSQ_FAULT_JOBS="+w.jobs)
+	command.Env = append(os.Environ(), "TUSQ_FAULT="+plan, "TUSQ_FAULT_CONTROL="+w.control, "TUSQ_FAULT_JOBS="+w.jobs, "TUSQ_MASTER_KEY="+masterKey)
 	command.Stdout, command.Stderr = w.log, w.log
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
