@@ -43,7 +43,7 @@ var unbound = map[string]string{
 	"look.go checkSQL":             "of queues that receivers wait on: BETWEEN an id and itself",
 	"maintain.go expiredQueuesSQL": "maintenance",
 	"maintain.go deletedQueuesSQL": "maintenance",
-	"once.go ForgetKeys":           "maintenance",
+	"once.go forgottenSQL":         "maintenance",
 	"queue.go queueColumns":        "a beginning: what follows it has the condition",
 	"redrive.go forgetRedrives":    "maintenance",
 	"redrive_step.go StepRedrives": "the job that continues all redrives",

@@ -7,26 +7,31 @@ import (
 	"tusq/service"
 )
 
-// A queue's number of messages is the sum of its counters. A replica's flushes write those of some lanes of the
-// first half, one for each loop of the engine, so that they do not wait for each other; its background work
-// writes the one that is counterLanes further on.
+// A queue's number of messages is the sum of its counters. A replica's flushes write those of some of the first
+// counterLanes, one for each loop of the engine, so that they do not wait for each other; its background work
+// writes the one that is jobLanes further on, and the burials of a standard or FIFO queue's flush, which change two queues, the one
+// that is buryLanes further on.
 //
 // Each change leaves a dead version of the counter, and where vacuum cannot remove them all later changes read
-// them all. So a lane goes on with a new counter, of its next turn, after turnChanges: the flush that
-// begins it carries the old one's number over. Burials and background work change counters seldom; they have turn 0 always.
+// them all. So a flush's lane goes on with a new counter, of its next turn, after turnFlushes: the flush that
+// begins it carries the old one's number over. The other lanes, which change seldom unless a queue's messages are poison,
+// have turn 0 always.
 const (
 	counterLanes = 256
-	turnStride   = 1024 // the counter of a lane's turn is called lane + turn * turnStride
+	jobLanes     = counterLanes
+	fixLane      = 2 * counterLanes // of repairs: no replica's
+	buryLanes    = 3 * counterLanes
+	turnStride   = 4 * counterLanes // the counter of a lane's turn is called lane + turn * turnStride
 	turns        = math.MaxInt32 / turnStride
-	turnChanges  = 250
+	turnFlushes  = 250
 
 	// countedLanes bounds what is remembered. What is forgotten begins with turn 0 again, and
 	// finds the counter that it left at its first change of turns.
 	countedLanes = 1 << 16
 )
 
-// carrySQL moves what the counters $3 to $4 of the lane of $2 hold to counter $2. It waits for nobody: a
-// counter that another replica of the same lane is writing stays.
+// carrySQL moves what the counters $3 to $4 of the lane of $2 hold to counter $2, which the flush has written to. So
+// it waits for nobody: a counter that another replica of the same lane is writing stays.
 const carrySQL = `
 WITH old AS MATERIALIZED (
 	SELECT ctid, queue_id
@@ -60,7 +65,7 @@ func (l counterLane) number(turn int) int { return l.lane + turn%turns*turnStrid
 // counterTurn is where a lane is.
 type counterTurn struct {
 	turn    int
-	changes int  // flushes in this turn
+	flushes int  // in this turn
 	carried bool // one of them, that was committed, has carried over what the counters before it hold
 }
 
@@ -88,10 +93,10 @@ func (c *counters) begin(lane counterLane, again bool) counter {
 		c.lanes[lane] = t
 	}
 	if !again {
-		if t.changes >= turnChanges && t.carried {
-			t.turn, t.changes, t.carried = (t.turn+1)%turns, 0, false
+		if t.flushes >= turnFlushes && t.carried {
+			t.turn, t.flushes, t.carried = (t.turn+1)%turns, 0, false
 		}
-		t.changes++
+		t.flushes++
 	}
 	n := counter{lane: lane, turn: t.turn, number: lane.number(t.turn), to: -1}
 	switch {
@@ -133,7 +138,7 @@ func (r *Repository) countersOf(work []service.QueueWork, again bool) []counter 
 // laneOf is the lane of a flush's counters.
 func (r *Repository) laneOf(w *service.QueueWork) int { return (r.lane + w.Lane) % counterLanes }
 
-// queueCarry adds what begins a counter's turn.
+// queueCarry ends the turns before a counter's, after the statements that write to it.
 func queueCarry(b *batch, n counter) {
 	if n.carries() {
 		b.queue(carrySQL, n.lane.queueID, n.number, n.from, n.to)

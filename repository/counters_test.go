@@ -2,6 +2,7 @@ package repository
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestCountersTakeTurns(t *testing.T) {
 	s.execute(`INSERT INTO queue_counters (queue_id, lane, messages) VALUES ($1, $2, 4)`, s.queue.ID, s.lane+77*turnStride)
 	s.execute(`INSERT INTO queue_counters (queue_id, lane, messages) VALUES ($1, $2, -4)`, s.queue.ID, s.lane+1)
 	for turn := 1; turn <= 2; turn++ {
-		for range turnChanges / 2 {
+		for range turnFlushes / 2 {
 			s.cycle()
 		}
 		lanes := s.laneRows()
@@ -54,9 +55,10 @@ func TestTurnsBeginOnce(t *testing.T) {
 	for name, committed := range map[string]bool{"committed": true, "not committed": false} {
 		t.Run(name, func(t *testing.T) {
 			s := setup(t)
-			for range turnChanges {
+			for range turnFlushes {
 				s.send(1)
 			}
+			want := service.Stats{Visible: turnFlushes + 1}
 			sends := outgoing(1)
 			work := []service.QueueWork{{QueueID: s.queue.ID, FlushID: 7, Sends: sends}}
 			unknown := s.countersOf(work, false)
@@ -64,17 +66,19 @@ func TestTurnsBeginOnce(t *testing.T) {
 				t.Fatalf("the flush has %+v", unknown[0])
 			}
 			if committed {
-				other := s.another()
-				other.counters = counters{lanes: map[counterLane]*counterTurn{unknown[0].lane: {changes: turnChanges, carried: true}}}
+				other := s.another(t.Name())
+				other.counters.lanes[unknown[0].lane] = &counterTurn{flushes: turnFlushes, carried: true}
 				if err := other.Flush(s.ctx, work, nil); err != nil {
 					t.Fatal(err)
 				}
+				s.takeAll(s.another("elsewhere"), sends[0].ID)
+				want = service.Stats{InFlight: turnFlushes}
 			}
 			if err := s.Reflush(s.ctx, work, nil); err != nil {
 				t.Fatal(err)
 			}
-			s.wantStats(service.Stats{Visible: turnChanges + 1})
-			if lanes := s.laneRows(); len(lanes) != 1 || lanes[0] != s.lane+turnStride {
+			s.wantStats(want)
+			if lanes := s.laneRows(); !slices.Contains(lanes, s.lane+turnStride) || slices.Contains(lanes, s.lane) {
 				t.Errorf("the counters are %v, the lane is %d", lanes, s.lane)
 			}
 			if next := s.countersOf(work, false)[0]; next.carries() || next.turn != 1 {
@@ -84,10 +88,30 @@ func TestTurnsBeginOnce(t *testing.T) {
 	}
 }
 
-// another opens one more repository, of a replica of the same name and therefore the same lanes.
-func (s *store) another() *Repository {
+// takeAll has another replica receive everything, and delete one message.
+func (s *store) takeAll(by *Repository, doomed service.MessageID) {
 	s.t.Helper()
-	other, err := Open(s.ctx, Options{URL: s.url, Replica: s.t.Name(), HotConnections: 2, Logger: s.log})
+	c := claim(2 * turnFlushes)
+	if err := by.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Claims: []*service.Claim{c}}}, nil); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, m := range c.Messages {
+		if m.ID != doomed {
+			continue
+		}
+		end := &service.Settlement{ID: m.ID, Lease: m.Lease}
+		if err := by.Flush(s.ctx, []service.QueueWork{{QueueID: s.queue.ID, Deletes: []*service.Settlement{end}}}, nil); err != nil || !end.Done {
+			s.t.Fatalf("deleted: %v, %v", end.Done, err)
+		}
+		return
+	}
+	s.t.Fatal("the message was not received")
+}
+
+// another opens one more repository; of a replica of the same name it has the same lanes.
+func (s *store) another(replica string) *Repository {
+	s.t.Helper()
+	other, err := Open(s.ctx, Options{URL: s.url, Replica: replica, HotConnections: 2, Logger: s.log})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -98,9 +122,10 @@ func (s *store) another() *Repository {
 // TestReplicasOfOneLane has two replicas change the same lane's turns, and checks the sum.
 func TestReplicasOfOneLane(t *testing.T) {
 	s := setup(t)
-	const flushes = 3 * turnChanges
+	const flushes = 3 * turnFlushes
 	var group sync.WaitGroup
-	for _, r := range []*Repository{s.Repository, s.another()} {
+	replicas := []*Repository{s.Repository, s.another(t.Name())}
+	for _, r := range replicas {
 		group.Go(func() {
 			for range flushes {
 				work := []service.QueueWork{{QueueID: s.queue.ID, Sends: outgoing(1)}}
@@ -117,8 +142,10 @@ func TestReplicasOfOneLane(t *testing.T) {
 	}
 	group.Wait()
 	s.wantStats(service.Stats{Visible: 2 * flushes})
-	if n := s.Conflicts().Deadlocks; n > 0 {
-		t.Errorf("%d deadlocks", n)
+	for _, r := range replicas {
+		if n := r.Conflicts().Deadlocks; n > 0 {
+			t.Errorf("%d deadlocks", n)
+		}
 	}
 	if lanes := s.laneRows(); len(lanes) > 4 {
 		t.Errorf("%d counters are left: %v", len(lanes), lanes)
@@ -136,7 +163,7 @@ func TestForgottenTurns(t *testing.T) {
 	}
 }
 
-// TestCountersPassOverTheDead compares the pages that a send and a delete touch with those after thousands of
+// TestCountersPassOverTheDead compares the pages that a send touches with those after thousands of
 // changes of the counter whose versions vacuum cannot remove.
 func TestCountersPassOverTheDead(t *testing.T) {
 	s := setup(t)
@@ -149,11 +176,11 @@ func TestCountersPassOverTheDead(t *testing.T) {
 	}
 	s.send(1)
 	before := pages()
-	for range 10 * turnChanges / 2 {
+	for range 10 * turnFlushes / 2 {
 		s.cycle()
 	}
 	after := pages()
-	t.Logf("a send touches %d pages in a new queue, %d after %d changes of its counter", before, after, 10*turnChanges)
+	t.Logf("a send touches %d pages in a new queue, %d after %d changes of its counter", before, after, 10*turnFlushes)
 	if after > before+10 {
 		t.Error("a send reads the dead versions of its queue's counter")
 	}

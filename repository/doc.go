@@ -16,5 +16,5 @@
 // Locks: rows are locked in the order of queue ids, and inside a queue in the order of
 // message ids by settlements, those of a flush together, and never waited for by claims (SKIP LOCKED). A queue's
 // counter is changed inside the statement that changes its messages, each replica in
-// its own lane. What still deadlocks is rolled back and repeated by the service.
+// its own lanes. What still deadlocks is rolled back and repeated by the service.
 package repository

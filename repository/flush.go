@@ -93,7 +93,7 @@ func (r *Repository) queueAll(b *batch, work []service.QueueWork, chosen []count
 		}
 	}
 	for i := range work { // before anything forgets a group that is still empty
-		queueBurials(b, &work[i], r.laneOf(&work[i]))
+		queueBurials(b, &work[i], r.laneOf(&work[i])+buryLanes)
 	}
 	for i := range work {
 		queueWork(b, &work[i], chosen[i], again)
@@ -118,7 +118,6 @@ func (l *lostFlush) Unwrap() []error { return []error{service.ErrOutcomeUnknown,
 // all FIFO queues of the flush are locked before, and burials done; what was settled or
 // buried is followed by a look at the groups' new state.
 func queueWork(b *batch, w *service.QueueWork, n counter, again bool) {
-	queueCarry(b, n)
 	queueLocks(b, w)
 	if len(w.Deletes) > 0 {
 		queueDeletes(b, w, n.number)
@@ -132,11 +131,12 @@ func queueWork(b *batch, w *service.QueueWork, n counter, again bool) {
 	if len(w.Sends) > 0 {
 		queueSends(b, w, n.number, again)
 	}
+	queueCarry(b, n)
 	if w.FIFO {
 		queueRefreshGroups(b, w)
 	}
 	for _, claim := range w.Claims {
-		queueClaim(b, w, claim, n.lane.lane)
+		queueClaim(b, w, claim, n.lane.lane+buryLanes)
 	}
 	if w.Look {
 		queueLook(b, w)

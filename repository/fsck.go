@@ -175,9 +175,6 @@ func (c *Checker) find(ctx context.Context, what, sql string, found func(Finding
 	return nil
 }
 
-// fixLane is the lane of the counters that repairs write: no replica's.
-const fixLane = 2 * counterLanes
-
 // lockFix lets one repair work at a time: two would both add what is missing.
 const lockFix = 0x74757371_0004
 

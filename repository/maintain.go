@@ -39,7 +39,7 @@ func (r *Repository) deleteMessages(ctx context.Context, p part) (deleted int64,
 			if p.fifo {
 				return r.deleteFIFOPart(ctx, tx, p, &deleted)
 			}
-			err := tx.QueryRow(ctx, deletePartSQL(p.condition), append([]any{p.queueID, r.lane + counterLanes, deletePart}, p.params...)...).Scan(&deleted)
+			err := tx.QueryRow(ctx, deletePartSQL(p.condition), append([]any{p.queueID, r.lane + jobLanes, deletePart}, p.params...)...).Scan(&deleted)
 			return cmp.Or(err, faultpoint.Hit("repository.delete.part"))
 		})
 		err = cmp.Or(err, faultpoint.Hit("repository.delete.done"))
@@ -78,7 +78,7 @@ SELECT count(*) FROM deleted`
 // deleteFIFOPart chooses messages, locks their groups as flushes do, and then deletes those
 // of the messages that are still there.
 func (r *Repository) deleteFIFOPart(ctx context.Context, tx pgx.Tx, p part, deleted *int64) error {
-	params := append([]any{p.queueID, r.lane + counterLanes, deletePart}, p.params...)
+	params := append([]any{p.queueID, r.lane + jobLanes, deletePart}, p.params...)
 	rows, _ := tx.Query(ctx, `
 SELECT group_id, id
 FROM messages

@@ -176,15 +176,17 @@ func readHolders(rows pgx.Rows) (map[service.Key]holder, error) {
 
 func pgKey(key service.Key) pgtype.UUID { return pgtype.UUID{Bytes: key, Valid: true} }
 
-// ForgetKeys deletes keys and attempts whose time is over, and redrives that ended long ago.
-func (r *Repository) ForgetKeys(ctx context.Context) (int64, error) {
-	const due = `
+// forgottenSQL finds what ForgetKeys deletes.
+const forgottenSQL = `
 SELECT 1 FROM once_keys WHERE expires_at <= tusq_now()
 UNION ALL
 SELECT 1 FROM receive_attempts WHERE expires_at <= tusq_now()
 UNION ALL
 SELECT 1 FROM redrives WHERE ` + longEnded
-	return r.exclusively(ctx, lockForget, due, func(tx pgx.Tx) (forgotten int64, err error) {
+
+// ForgetKeys deletes keys and attempts whose time is over, and redrives that ended long ago.
+func (r *Repository) ForgetKeys(ctx context.Context) (int64, error) {
+	return r.exclusively(ctx, lockForget, forgottenSQL, func(tx pgx.Tx) (forgotten int64, err error) {
 		for _, table := range []string{"once_keys", "receive_attempts"} {
 			n, err := r.deleteRows(ctx, table, `expires_at <= tusq_now()`, `expires_at`)
 			forgotten += n

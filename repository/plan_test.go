@@ -56,8 +56,9 @@ func (s *store) hotStatements(ids []service.MessageID) map[string]hotStatement {
 		"extend FIFO":    {sql: extendFIFOSQL, args: []any{fifo, ids, leases, leases}, indexes: byID},
 		"bury FIFO":      {sql: buryFIFOSQL, args: []any{fifo, fifo, 0, ids, leases, ones, bodies}, indexes: map[string]string{"messages_pkey": "(id <= s.id)", "message_groups_pkey": "(group_id <= "}, sorts: true},
 		"delete a part":  {sql: deletePartSQL(`sent_at <= $4`), args: []any{s.queue.ID, 0, 10, "'2000-01-01'"}, indexes: map[string]string{"messages_pkey": "queue_id = "}},
-		"expired":        {sql: expiredQueuesSQL, indexes: map[string]string{"messages_pkey": "(id < ", "queues_live": ""}},
-		"carry":          {sql: carrySQL, args: []any{s.queue.ID, 1024, 0, 0}},
+		"expired":        {sql: `SELECT EXISTS (` + expiredQueuesSQL + `)`, indexes: map[string]string{"messages_pkey": "(id < ", "queues_live": ""}},
+		"forgotten":      {sql: `SELECT EXISTS (` + forgottenSQL + `)`, indexes: map[string]string{"once_keys_expired": "expires_at"}},
+		"carry":          {sql: carrySQL, args: []any{s.queue.ID, 1024, 0, 0}, indexes: map[string]string{"queue_counters_pkey": "(lane >= "}},
 		"revoke":         {sql: revokeSQL, args: []any{s.queue.ID, 1, 10, 0}, indexes: claims},
 	}
 }
@@ -100,7 +101,7 @@ func TestHotStatementsAreNotCompiled(t *testing.T) {
 }
 
 // growing are the tables that grow with the backlog.
-var growing = []string{"messages", "message_groups", "once_keys", "queues"}
+var growing = []string{"messages", "message_groups", "once_keys", "queue_counters", "queues"}
 
 func (s *store) checkPlan(t *testing.T, statement hotStatement) {
 	s.explain(statement.sql, statement.args...).walk(func(p plan) {

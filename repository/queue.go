@@ -165,9 +165,14 @@ func escapeLike(prefix string) string { return strings.ReplaceAll(prefix, "_", `
 func (r *Repository) UpdateQueue(ctx context.Context, account, name string, change func(*service.Queue) error) (service.Queue, error) {
 	var queue service.Queue
 	var before service.Settings
+	var lately, delayGiven bool
 	err := r.change(ctx, func(tx pgx.Tx) error {
 		// The lock comes first, so that concurrent changes of different settings both last.
-		_, err := tx.Exec(ctx, `SELECT 1 FROM queues WHERE account = $1 AND name = $2 AND deleted_at IS NULL FOR NO KEY UPDATE`, account, name)
+		err := tx.QueryRow(ctx, `
+SELECT updated_at > tusq_now() - $3::interval
+FROM queues
+WHERE account = $1 AND name = $2 AND deleted_at IS NULL
+FOR NO KEY UPDATE`, account, name, service.MaxDelay).Scan(&lately)
 		if err != nil {
 			return err
 		}
@@ -178,6 +183,7 @@ func (r *Repository) UpdateQueue(ctx context.Context, account, name string, chan
 		if err := change(&queue); err != nil {
 			return err
 		}
+		delayGiven = queue.DelayGiven
 		_, err = tx.Exec(ctx, `
 UPDATE queues
 SET visibility_timeout = $2, delay = $3, retention = $4, receive_wait = $5, max_message_size = $6,
@@ -190,15 +196,13 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 		if err := storeDataKey(ctx, tx, queue.NewDataKey); err != nil {
 			return err
 		}
-		// First the messages: where this ends before the commit, a repetition still sees another delay.
-		if before.FIFO && before.Delay != queue.Settings.Delay {
-			if err := r.delayAgain(ctx, tx, queue.ID, before.Delay, queue.Settings.Delay); err != nil {
-				return err
-			}
-		}
 		queue, err = getQueue(ctx, tx, account, name)
 		return err
 	})
+	// A call that gives the delay that the queue has may repeat one that was interrupted here.
+	if err == nil && before.FIFO && (before.Delay != queue.Settings.Delay || delayGiven && lately) {
+		err = r.delayAgain(context.WithoutCancel(ctx), queue.ID, queue.Settings.Delay)
+	}
 	if err != nil {
 		return service.Queue{}, r.classifyQueue("update queue", name, err)
 	}
@@ -206,15 +210,11 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 }
 
 // delayAgain makes a FIFO queue's new delay hold for the messages that were never received:
-// those that are delayed, and those that would still be. It takes the groups in parts, each in a transaction
-// of its own, while tx, which changes the queue, waits.
-func (r *Repository) delayAgain(ctx context.Context, tx pgx.Tx, queueID int64, before, after time.Duration) error {
-	if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
-		return err
-	}
+// those that are delayed, and those that would still be. It takes the groups in parts. Done again it changes nothing.
+func (r *Repository) delayAgain(ctx context.Context, queueID int64, delay time.Duration) error {
 	last := ""
 	for {
-		rows, _ := tx.Query(ctx, `
+		rows, _ := r.cold.Query(ctx, `
 SELECT group_id
 FROM message_groups
 WHERE queue_id = $1 AND group_id > $2
@@ -225,7 +225,7 @@ LIMIT $3`, queueID, last, delayPart)
 			return err
 		}
 		err = pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
-			return delayGroups(ctx, tx, queueID, groups, before, after)
+			return delayGroups(ctx, tx, queueID, groups, delay)
 		})
 		if err != nil {
 			return err
@@ -237,7 +237,7 @@ LIMIT $3`, queueID, last, delayPart)
 // delayPart is how many groups are delayed anew in one transaction.
 const delayPart = 1000
 
-func delayGroups(ctx context.Context, tx pgx.Tx, queueID int64, groups []string, before, after time.Duration) error {
+func delayGroups(ctx context.Context, tx pgx.Tx, queueID int64, groups []string, delay time.Duration) error {
 	lock := lockOf(groups, noDelay)
 	if _, err := tx.Exec(ctx, lockGroupsSQL, queueID, lock.groups, lock.after); err != nil {
 		return err
@@ -245,8 +245,9 @@ func delayGroups(ctx context.Context, tx pgx.Tx, queueID int64, groups []string,
 	_, err := tx.Exec(ctx, `
 UPDATE messages
 SET visible_at = sent_at + $3::interval
-WHERE queue_id = $1 AND group_id = ANY($2) AND seq IS NOT NULL AND NOT returned AND visible_at > tusq_now() - $4::interval`,
-		queueID, groups, after, max(before, after))
+WHERE queue_id = $1 AND group_id = ANY($2) AND seq IS NOT NULL AND NOT returned
+	AND visible_at > tusq_now() - $4::interval AND visible_at <> sent_at + $3::interval`,
+		queueID, groups, delay, service.MaxDelay)
 	if err != nil {
 		return err
 	}

@@ -368,6 +368,6 @@ func (s *step) moveTo(ctx context.Context, target int64, letters []letter) error
 		}
 		ids[i], fresh[i] = l.id, pgtype.UUID{Bytes: id, Valid: true}
 	}
-	_, err := s.tx.Exec(ctx, faultpoint.SQL(moveSQL), s.sourceID, target, s.lane+counterLanes, ids, fresh)
+	_, err := s.tx.Exec(ctx, faultpoint.SQL(moveSQL), s.sourceID, target, s.lane+jobLanes, ids, fresh)
 	return err
 }

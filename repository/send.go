@@ -103,7 +103,7 @@ const notRepeated = `
 
 // notStored: the flush was not committed before. Its messages may have been stored, and may
 // even have been received and deleted since: the flush's id tells. Where a replica in the
-// same lane has overwritten that, the messages' ids still tell of those that are there.
+// same lane has overwritten that or carried it away, the messages' ids still tell of those that are there.
 const notStored = `
 		AND NOT EXISTS (SELECT 1 FROM queue_counters WHERE queue_id = $1 AND flush_id = $3)`
 

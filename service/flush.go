@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -65,6 +66,10 @@ func (s *Service) flush(ctx context.Context, f *flusher, loop int, ops []*op, ne
 				return nil
 			}
 			continue
+		}
+		if again && (errors.Is(err, ErrData) || errors.Is(err, ErrFull)) {
+			// What may be stored is neither refused nor divided: its parts would be new flushes.
+			return fmt.Errorf("%w: its repetition: %s", ErrOutcomeUnknown, err.Error())
 		}
 		if attempt > flushAttempts || !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
 			return err

@@ -33,7 +33,7 @@ func testStrain(t *testing.T, strain string, groups int) {
 	if report.Dead < report.Cycles/2 || report.Cycles == 0 {
 		t.Errorf("%d life cycles left %d dead rows: there was no strain", report.Cycles, report.Dead)
 	}
-	if median(report.With) < median(report.Without)/10 { // so short a time says no more
+	if groups == 0 && median(report.With) < median(report.Without)/10 { // so short a time says no more; FIFO queues have no floor
 		t.Error("the queue collapsed")
 	}
 }
