@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// volumeSize is that of the file systems of power losses.
-const volumeSize = 512 << 20
+// volumeSize is that of the file systems of power losses: more than a fast machine sends between them. They take the
+// room of what is in them.
+const volumeSize = 2 << 30
 
 // Power is a series of power losses under load.
 type Power struct {

@@ -105,7 +105,8 @@ func powerLoss(ctx context.Context, o Options) error {
 	o.Print("without fsync: " + unsafe.String())
 	return errors.Join(
 		broken(safe.Clean() && safe.Broken == "", "what was acknowledged did not outlast a power loss"),
-		broken(async.Broken == "" && async.Window <= asyncWindow, "an acknowledgement that was %s old did not hold", async.Window),
+		broken(async.Broken == "", "the cluster that synchronises later did not outlast its power losses: %s", async.Broken),
+		broken(async.Window <= asyncWindow, "an acknowledgement that was %s old did not hold", async.Window),
 		broken(unsafe.Lost > 0 || unsafe.Broken != "", "nothing was lost without fsync: the power losses are none"))
 }
 
