@@ -9,8 +9,8 @@ import (
 
 // A queue's number of messages is the sum of its counters. A replica's flushes write those of some of the first
 // counterLanes, one for each loop of the engine, so that they do not wait for each other; its background work
-// writes the one that is jobLanes further on, and the burials of a standard or FIFO queue's flush, which change two queues, the one
-// that is buryLanes further on.
+// writes the one that is jobLanes further on, and a flush's burials, which change two queues, the one that is
+// buryLanes further on.
 //
 // Each change leaves a dead version of the counter, and where vacuum cannot remove them all later changes read
 // them all. So a flush's lane goes on with a new counter, of its next turn, after turnFlushes: the flush that
@@ -30,13 +30,13 @@ const (
 	countedLanes = 1 << 16
 )
 
-// carrySQL moves what the counters $3 to $4 of the lane of $2 hold to counter $2, which the flush has written to. So
+// carrySQL moves what the counters $3 to $4 of the lane of $2, $5 apart, hold to counter $2, which the flush has written to. So
 // it waits for nobody: a counter that another replica of the same lane is writing stays.
 const carrySQL = `
 WITH old AS MATERIALIZED (
 	SELECT ctid, queue_id
 	FROM queue_counters
-	WHERE queue_id = $1 AND lane BETWEEN $3 AND $4 AND lane <> $2 AND lane % 1024 = $2 % 1024
+	WHERE queue_id = $1 AND lane BETWEEN $3 AND $4 AND lane <> $2 AND lane % $5 = $2 % $5
 	ORDER BY queue_id, lane
 	FOR UPDATE SKIP LOCKED
 ), gone AS (
@@ -73,9 +73,10 @@ type counterTurn struct {
 type counter struct {
 	lane     counterLane
 	turn     int
-	number   int
 	from, to int // the counters to carry over; none where to < from
 }
+
+func (n counter) number() int { return n.lane.number(n.turn) }
 
 func (n counter) carries() bool { return n.to >= n.from }
 
@@ -98,7 +99,7 @@ func (c *counters) begin(lane counterLane, again bool) counter {
 		}
 		t.flushes++
 	}
-	n := counter{lane: lane, turn: t.turn, number: lane.number(t.turn), to: -1}
+	n := counter{lane: lane, turn: t.turn, to: -1}
 	switch {
 	case t.carried:
 	case t.turn == 1: // and what earlier processes left
@@ -127,7 +128,7 @@ func (r *Repository) countersOf(work []service.QueueWork, again bool) []counter 
 	for i := range work {
 		lane := counterLane{work[i].QueueID, r.laneOf(&work[i])}
 		if len(work[i].Deletes)+len(work[i].Sends) == 0 {
-			chosen[i] = counter{lane: lane, number: lane.number(0), to: -1}
+			chosen[i] = counter{lane: lane, to: -1}
 			continue
 		}
 		chosen[i] = r.counters.begin(lane, again)
@@ -141,6 +142,6 @@ func (r *Repository) laneOf(w *service.QueueWork) int { return (r.lane + w.Lane)
 // queueCarry ends the turns before a counter's, after the statements that write to it.
 func queueCarry(b *batch, n counter) {
 	if n.carries() {
-		b.queue(carrySQL, n.lane.queueID, n.number, n.from, n.to)
+		b.queue(carrySQL, n.lane.queueID, n.number(), n.from, n.to, turnStride)
 	}
 }

@@ -171,7 +171,7 @@ func TestCountersPassOverTheDead(t *testing.T) {
 	ids := []service.MessageID{outgoing(1)[0].ID}
 	leases := []int64{0}
 	pages := func() int {
-		n := s.counters.begin(counterLane{s.queue.ID, s.lane}, true).number
+		n := s.counters.begin(counterLane{s.queue.ID, s.lane}, true).number()
 		return s.explain(sendSQL, s.queue.ID, n, 1, ids, leases, []string{"body"}, "NULL", "NULL", "NULL").pages()
 	}
 	s.send(1)

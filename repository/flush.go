@@ -120,7 +120,7 @@ func (l *lostFlush) Unwrap() []error { return []error{service.ErrOutcomeUnknown,
 func queueWork(b *batch, w *service.QueueWork, n counter, again bool) {
 	queueLocks(b, w)
 	if len(w.Deletes) > 0 {
-		queueDeletes(b, w, n.number)
+		queueDeletes(b, w, n.number())
 	}
 	if len(w.Extends) > 0 {
 		queueExtends(b, w)
@@ -129,7 +129,7 @@ func queueWork(b *batch, w *service.QueueWork, n counter, again bool) {
 		queueReleases(b, w)
 	}
 	if len(w.Sends) > 0 {
-		queueSends(b, w, n.number, again)
+		queueSends(b, w, n.number(), again)
 	}
 	queueCarry(b, n)
 	if w.FIFO {

@@ -58,7 +58,7 @@ func (s *store) hotStatements(ids []service.MessageID) map[string]hotStatement {
 		"delete a part":  {sql: deletePartSQL(`sent_at <= $4`), args: []any{s.queue.ID, 0, 10, "'2000-01-01'"}, indexes: map[string]string{"messages_pkey": "queue_id = "}},
 		"expired":        {sql: `SELECT EXISTS (` + expiredQueuesSQL + `)`, indexes: map[string]string{"messages_pkey": "(id < ", "queues_live": ""}},
 		"forgotten":      {sql: `SELECT EXISTS (` + forgottenSQL + `)`, indexes: map[string]string{"once_keys_expired": "expires_at"}},
-		"carry":          {sql: carrySQL, args: []any{s.queue.ID, 1024, 0, 0}, indexes: map[string]string{"queue_counters_pkey": "(lane >= "}},
+		"carry":          {sql: carrySQL, args: []any{s.queue.ID, turnStride, 0, 0, turnStride}, indexes: map[string]string{"queue_counters_pkey": "(lane >= "}},
 		"revoke":         {sql: revokeSQL, args: []any{s.queue.ID, 1, 10, 0}, indexes: claims},
 	}
 }

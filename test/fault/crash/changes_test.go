@@ -32,8 +32,8 @@ func done(err error, again bool, code string) error {
 }
 
 func createQueue(w *world) attempt {
-	w.queues++
-	create := client.CreateQueue{Name: fmt.Sprint("q", w.queues)}
+	w.named++
+	create := client.CreateQueue{Name: fmt.Sprint("q", w.named)}
 	create.Tags = map[string]string{"made": "whole"}
 	return attempt{
 		do: func(ctx context.Context, _ bool) error {
@@ -52,8 +52,8 @@ func createQueue(w *world) attempt {
 
 // sendEncrypted makes a queue, whose data key the send needs.
 func sendEncrypted(w *world) attempt {
-	w.queues++
-	create := client.CreateQueue{Name: fmt.Sprint("q", w.queues)}
+	w.named++
+	create := client.CreateQueue{Name: fmt.Sprint("q", w.named)}
 	create.Encryption = "body"
 	return attempt{
 		do: func(ctx context.Context, _ bool) error {
@@ -117,8 +117,7 @@ func delayQueue(w *world) attempt {
 
 // createKey makes a key, and one more where the first answer was lost: each has its secret and is in the audit log.
 func createKey(w *world) attempt {
-	w.queues++
-	create := client.CreateKey{Name: fmt.Sprint("key ", w.queues), Actions: []string{"*"}, Queues: []string{"*"}}
+	create := w.nextKey()
 	var made client.KeyWithSecret
 	calls := 0
 	return attempt{
@@ -152,11 +151,16 @@ WHERE key_id = $1 AND token_hash = $2 AND number = (SELECT max(number) FROM key_
 	}
 }
 
+// nextKey asks for a key with a name of its own.
+func (w *world) nextKey() client.CreateKey {
+	w.named++
+	return client.CreateKey{Name: fmt.Sprint("key ", w.named), Actions: []string{"*"}, Queues: []string{"*"}}
+}
+
 // newKey makes a key without a fault.
 func (w *world) newKey() string {
 	w.t.Helper()
-	w.queues++
-	key, err := w.client.CreateKey(w.t.Context(), client.CreateKey{Name: fmt.Sprint("key ", w.queues), Actions: []string{"*"}, Queues: []string{"*"}})
+	key, err := w.client.CreateKey(w.t.Context(), w.nextKey())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -193,11 +197,16 @@ func revokeKey(w *world) attempt {
 	}
 }
 
+// nextUser asks for a user with a name of its own.
+func (w *world) nextUser() client.CreateUser {
+	w.named++
+	return client.CreateUser{Name: fmt.Sprint("user", w.named), Password: "a password of a test", Actions: []string{"*"}, Queues: []string{"*"}}
+}
+
 // newUser makes a user without a fault.
 func (w *world) newUser() client.CreateUser {
 	w.t.Helper()
-	w.queues++
-	create := client.CreateUser{Name: fmt.Sprint("user", w.queues), Password: "a password of a test", Actions: []string{"*"}, Queues: []string{"*"}}
+	create := w.nextUser()
 	if _, err := w.client.CreateUser(w.t.Context(), create); err != nil {
 		w.t.Fatal(err)
 	}
@@ -212,8 +221,7 @@ func (w *world) users(name, action string) int {
 }
 
 func createUser(w *world) attempt {
-	w.queues++
-	create := client.CreateUser{Name: fmt.Sprint("user", w.queues), Password: "a password of a test", Actions: []string{"*"}, Queues: []string{"*"}}
+	create := w.nextUser()
 	return attempt{
 		do: func(ctx context.Context, again bool) error {
 			_, err := w.client.CreateUser(ctx, create)

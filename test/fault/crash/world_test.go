@@ -67,7 +67,7 @@ type world struct {
 	dead    chan struct{}
 	log     *os.File
 	client  *client.Client
-	queues  int           // that were made
+	named   int           // queues, keys and users
 	ahead   time.Duration // of the database's time
 	jobs    string        // how often they run; empty: as always
 }
@@ -284,9 +284,9 @@ AS 'SELECT now() + interval ''%d seconds'''`, int(w.ahead.Seconds())))
 // newQueue makes a queue; change may alter its settings.
 func (w *world) newQueue(suffix string, change func(*client.CreateQueue)) string {
 	w.t.Helper()
-	w.queues++
+	w.named++
 	seconds := int(lease.Seconds())
-	create := client.CreateQueue{Name: fmt.Sprintf("q%d%s", w.queues, suffix)}
+	create := client.CreateQueue{Name: fmt.Sprintf("q%d%s", w.named, suffix)}
 	create.VisibilityTimeout = &seconds
 	if change != nil {
 		change(&create)
