@@ -122,6 +122,20 @@ func (c *counters) committed(chosen []counter) {
 	}
 }
 
+// withdraw has lanes go on with the counters that they had, for another turn, where a flush found no room to begin
+// the next: a new counter may need a page, and deletes are to work on a full disk. It tells whether there were any.
+func (c *counters) withdraw(chosen []counter) (any bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range chosen {
+		if t := c.lanes[n.lane]; n.carries() && t != nil && t.turn == n.turn && !t.carried {
+			t.turn, t.flushes, t.carried = (t.turn-1+turns)%turns, 0, true
+			any = true
+		}
+	}
+	return any
+}
+
 // countersOf chooses the counters of a flush's parts. What changes no counter has that of turn 0.
 func (r *Repository) countersOf(work []service.QueueWork, again bool) []counter {
 	chosen := make([]counter, len(work))

@@ -152,6 +152,25 @@ func TestReplicasOfOneLane(t *testing.T) {
 	}
 }
 
+// TestTurnsNeedRoom checks that a lane keeps its counter where there was no room for the next.
+func TestTurnsNeedRoom(t *testing.T) {
+	c := counters{lanes: map[counterLane]*counterTurn{}}
+	lane := counterLane{queueID: 1, lane: 7}
+	for range turnFlushes {
+		c.begin(lane, false)
+	}
+	next := c.begin(lane, false)
+	if !next.carries() || next.turn != 1 {
+		t.Fatalf("the flush has %+v", next)
+	}
+	if !c.withdraw([]counter{next}) || c.withdraw([]counter{next}) {
+		t.Error("the turn is withdrawn once")
+	}
+	if kept := c.begin(lane, false); kept.carries() || kept.turn != 0 {
+		t.Errorf("the next flush has %+v", kept)
+	}
+}
+
 // TestForgottenTurns checks that what is remembered of lanes is bounded.
 func TestForgottenTurns(t *testing.T) {
 	c := counters{lanes: map[counterLane]*counterTurn{}}

@@ -62,7 +62,11 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 		}
 	}
 	if err := b.run(ctx, conn.Conn(), described, r.seededCounts(ctx, work, executed, again)); err != nil {
-		return r.failed(ctx, conn.Conn(), err, lost)
+		err = r.failed(ctx, conn.Conn(), err, lost)
+		if errors.Is(err, service.ErrFull) && r.counters.withdraw(chosen) {
+			return fmt.Errorf("%w: %s", service.ErrConflict, err.Error()) // as it was before, it may find room
+		}
+		return err
 	}
 	if server.CustomData()[unreplicated] != nil || needsStandby(work) && !stillNamed(ctx, conn.Conn()) {
 		_ = conn.Conn().Close(ctx) // as after every lost flush: its backend is ended
