@@ -169,8 +169,23 @@ func (p *Postgres) run(ctx context.Context, stdin, name string, args ...string) 
 	return nil
 }
 
-// Start starts the server and returns when it accepts connections, which may need a recovery first.
+// Start starts the server and returns when it accepts connections, which may need a recovery first. As a supervisor does, it
+// tries again where PostgreSQL finds the memory of one that was killed a moment ago.
 func (p *Postgres) Start(ctx context.Context) error {
+	for tries := 1; ; tries++ {
+		err := p.startOnce(ctx)
+		if err == nil || tries == 5 || !strings.Contains(err.Error(), "pre-existing shared memory block") {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (p *Postgres) startOnce(ctx context.Context) error {
 	if p.Running() {
 		return errors.New("PostgreSQL is running")
 	}
