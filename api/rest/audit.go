@@ -10,7 +10,7 @@ import (
 // listAudit lists the audit log.
 //
 //	@Summary		Read the audit log
-//	@Description	What was done with the account's queues and what was refused, the newest first. Refusals that are alike and happen in one second are one entry.
+//	@Description	What was done with the account's queues and what was refused, to callers of other accounts too, the newest first. Refusals that are alike and happen in one second are one entry.
 //	@ID				listAudit
 //	@Tags			audit
 //	@Produce		json

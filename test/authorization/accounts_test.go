@@ -9,9 +9,11 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tusq/api"
 	"tusq/api/auth"
@@ -212,6 +214,9 @@ func TestAccountsAreApart(t *testing.T) {
 	if after := a.stats("orders.fifo"); !strings.Contains(before, after) {
 		t.Errorf("the queues were %s, and now are %s", before, after)
 	}
+	// An account's audit log tells who from elsewhere has tried its queues, and this alone of them.
+	tried := b.account + "/key " + b.key.KeyID
+	a.wantAudit(tried, "receive_messages", "orders")
 	// The message in flight is its receiver's alone still.
 	a.want(204, "DELETE", "/v1/queues/orders/messages/"+receipt, "")
 	a.want(204, "DELETE", "/v1/queues/orders.fifo/messages/"+fifoReceipt, "")
@@ -231,7 +236,7 @@ func TestAccountsAreApart(t *testing.T) {
 	}
 	for _, pair := range [][2]*tenant{{a, b}, {b, a}} {
 		own, others := pair[0], pair[1]
-		if seen := own.seen.String(); strings.Contains(seen, others.canary) || strings.Contains(seen, others.key.KeyID) {
+		if seen := strings.ReplaceAll(own.seen.String(), tried, ""); strings.Contains(seen, others.canary) || strings.Contains(seen, others.key.KeyID) {
 			t.Errorf("%s has seen what is %s's", own.account, others.account)
 		} else if !strings.Contains(seen, own.canary) {
 			t.Errorf("%s has not even seen its own", own.account)
@@ -247,6 +252,21 @@ func TestAccountsAreApart(t *testing.T) {
 	if text := log.String(); !strings.Contains(text, "dialect=rest") || !strings.Contains(text, "dialect=sqs") {
 		t.Error("requests were not logged")
 	}
+}
+
+// wantAudit waits until the audit log, which is told of refusals by and by, has an entry.
+func (n *tenant) wantAudit(actor, action, resource string) {
+	n.t.Helper()
+	var entries []value
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		entries = n.want(200, "GET", "/v1/audit", "").list("entries")
+		if slices.ContainsFunc(entries, func(v value) bool {
+			return v.text("actor") == actor && v.text("action") == action && v.text("resource") == resource
+		}) {
+			return
+		}
+	}
+	n.t.Errorf("%s's audit log does not say that %s tried %s of %s: %v", n.account, actor, action, resource, entries)
 }
 
 // fail calls what fails, with the canary in it.

@@ -134,15 +134,10 @@ func TestFaultsDoHarm(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, 1)
 	replica := c.Replicas[0]
-	notReady := func(what string) {
-		t.Helper()
-		if err := replica.Ready(t.Context()); err == nil {
-			t.Errorf("%s: the replica is ready", what)
-		}
-	}
 	for _, name := range []string{"kill replica", "kill all replicas", "pause replica", "black hole", "kill postgres"} {
 		heal := inject(t, c, name)
-		notReady(name)
+		// On a busy machine some threads of a process that is to stop go on for a moment.
+		eventually(t, name+": the replica is not ready", func() bool { return replica.Ready(t.Context()) != nil })
 		heal()
 	}
 	heal := inject(t, c, "exhaust connections")
