@@ -206,10 +206,10 @@ func (all *tally) want(t *testing.T, events []history.Event, queues int) {
 	}
 	counted, drained := 0, all.seen["drained ok"]
 	for _, e := range events {
-		if e.Op == history.Drained {
+		if e.Op == history.Drained && e.Outcome == history.OK {
 			drained--
 		}
-		if e.Op != history.Stats || drained > 0 { // of the load
+		if e.Op != history.Stats || e.Outcome != history.OK || drained > 0 { // of the load, or to be asked again
 			continue
 		}
 		counted++
