@@ -80,10 +80,11 @@ func NewRouter(o Options) http.Handler {
 	toOps := dialect{name: "ops", maxBody: 0, writeError: rest.WriteError}
 
 	r := chi.NewRouter()
-	r.NotFound(rest.NotFound)
+	r.NotFound(sqsElsewhere(chi.Chain(append(m.enter(toSQS), byHandler)...).Handler(o.SQS)))
 	r.MethodNotAllowed(rest.MethodNotAllowed)
 
 	r.Route("/v1", func(r chi.Router) {
+		r.NotFound(rest.NotFound)
 		r.Use(m.enter(toREST)...)
 		r.Use(byToken)
 		rest.Routes(r, o.Service)
@@ -112,6 +113,18 @@ func NewRouter(o Options) http.Handler {
 		r.Get("/docs/{asset}", operation("docs", serveDocsAsset))
 	})
 	return newEntrance(r, m)
+}
+
+// sqsElsewhere serves requests of AWS JSON at paths that nothing else has: an SDK posts to the path of its endpoint,
+// or of the queue's URL, whatever it is. Others are not found.
+func sqsElsewhere(sqs http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.") {
+			sqs.ServeHTTP(w, r)
+			return
+		}
+		rest.NotFound(w, r)
+	}
 }
 
 // mayMeasure passes on the requests of those who may read the metrics.

@@ -132,6 +132,15 @@ func TestPaths(t *testing.T) {
 			t.Errorf("%s %s: answered without nosniff", test.method, test.path)
 		}
 	}
+	// SDKs post AWS JSON to the path of whatever URL they are given.
+	for path, status := range map[string]int{
+		"/sqs": http.StatusOK, "/queue/orders/": http.StatusOK, "/000000000000/orders/": http.StatusOK, "/v1/nothing": http.StatusNotFound,
+	} {
+		answer := s.send("POST", path, "{}", "Content-Type", "application/x-amz-json-1.0", "X-Amz-Target", "AmazonSQS.ListQueues")
+		if answer.StatusCode != status || status == http.StatusOK && answer.text != "sqs" {
+			t.Errorf("AWS JSON at %s: got %d %.80q", path, answer.StatusCode, answer.text)
+		}
+	}
 	home := s.send("GET", "/", "", "Accept", "text/html,application/xhtml+xml")
 	if home.StatusCode != http.StatusFound || home.Header.Get("Location") != "/console" {
 		t.Errorf("a browser got %d %q", home.StatusCode, home.Header.Get("Location"))

@@ -149,6 +149,27 @@ func TestDurabilityRules(t *testing.T) {
 	wantCode(t, err, service.CodeQueueExists)
 }
 
+// TestCreateAgainWithoutAStandby creates a queue that is there as it was made when there was one.
+func TestCreateAgainWithoutAStandby(t *testing.T) {
+	t.Parallel()
+	w, see := durableWorld(t, pgtest.Server(t, pretended))
+	see.nameStandbys("*")
+	create := func(name string) error {
+		_, _, err := w.CreateQueue(w.ctx, caller, service.CreateQueue{Name: name, QueueChange: service.QueueChange{Durability: new(service.DurabilityQuorum)}})
+		return err
+	}
+	if err := create("orders"); err != nil {
+		t.Fatal(err)
+	}
+	see.nameStandbys("")
+	for n := 0; service.ErrorCode(create(fmt.Sprint("fresh-", n))) != service.CodeStandbyRequired; n++ {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := create("orders"); err != nil {
+		t.Errorf("creating it again: %v", err)
+	}
+}
+
 // TestLevelsMixInOneBurst sends to queues of all levels at a time: each message lands once, at its
 // queue's level, and no transaction has two.
 func TestLevelsMixInOneBurst(t *testing.T) {

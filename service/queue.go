@@ -152,6 +152,9 @@ func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQ
 		return Queue{}, false, err
 	}
 	if err := s.validChange(ctx, caller, create.Name, create.QueueChange); err != nil {
+		if queue, there := s.hasBeenCreated(ctx, caller, create, err); there {
+			return queue, false, nil
+		}
 		return Queue{}, false, err
 	}
 	create.newDataKey = s.dataKeys.create
@@ -181,6 +184,17 @@ func (s *Service) CreateQueue(ctx context.Context, caller Caller, create CreateQ
 		}
 	}
 	return queue, created, nil
+}
+
+// hasBeenCreated returns the queue that cannot be created now for lack of what it needs, its dead-letter queue or a standby,
+// where it is there as it is wanted: programs that create their queues at each start are to start.
+func (s *Service) hasBeenCreated(ctx context.Context, caller Caller, create CreateQueue, lack error) (queue Queue, there bool) {
+	var e *Error
+	if !errors.As(lack, &e) || e.Field != fieldDeadLetter && e.Code != CodeStandbyRequired {
+		return Queue{}, false
+	}
+	queue, err := s.store.GetQueue(ctx, caller.Account, create.Name)
+	return queue, err == nil && create.differs(queue) == ""
 }
 
 // GetQueue returns a queue by its name, as the database has it now.
@@ -321,6 +335,9 @@ func (s *Service) GetQueueStats(ctx context.Context, caller Caller, name string)
 	return s.store.QueueStats(ctx, queue.ID)
 }
 
+// fieldDeadLetter names the dead-letter queue in errors.
+const fieldDeadLetter = "dead_letter.queue"
+
 // ErrSourceRefused is the cause of an error about a dead-letter queue that does not take a queue's messages.
 var ErrSourceRefused = errors.New("the dead-letter queue does not allow this source queue")
 
@@ -340,17 +357,17 @@ func (s *Service) validChange(ctx context.Context, caller Caller, name string, c
 		return err
 	}
 	if change.DeadLetter.Queue == name {
-		return invalid("dead_letter.queue", "A queue cannot be its own dead-letter queue.")
+		return invalid(fieldDeadLetter, "A queue cannot be its own dead-letter queue.")
 	}
 	if IsFIFO(change.DeadLetter.Queue) != IsFIFO(name) {
-		return invalid("dead_letter.queue", "The dead-letter queue of a FIFO queue must be a FIFO queue, and of no other.")
+		return invalid(fieldDeadLetter, "The dead-letter queue of a FIFO queue must be a FIFO queue, and of no other.")
 	}
 	dead, err := s.store.GetQueue(ctx, caller.Account, change.DeadLetter.Queue)
 	if ErrorCode(err) == CodeQueueNotFound {
-		return invalid("dead_letter.queue", "The dead-letter queue %q does not exist.", withoutSecret(change.DeadLetter.Queue))
+		return invalid(fieldDeadLetter, "The dead-letter queue %q does not exist.", withoutSecret(change.DeadLetter.Queue))
 	}
 	if err == nil && s.takes != nil && !s.takes(dead, name) {
-		refused := invalid("dead_letter.queue", "The redrive allow policy of the dead-letter queue %q does not allow this queue.", dead.Name)
+		refused := invalid(fieldDeadLetter, "The redrive allow policy of the dead-letter queue %q does not allow this queue.", dead.Name)
 		refused.Err = ErrSourceRefused
 		return refused
 	}

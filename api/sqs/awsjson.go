@@ -190,7 +190,7 @@ func (jsonCodec) writeError(w http.ResponseWriter, r *http.Request, e *apiError)
 		telemetry.SetError(r.Context(), err)
 	}
 	w.Header().Set("x-amzn-query-error", e.code+";"+e.fault())
-	setRetryAfter(w, e)
+	setErrorHeaders(w, e)
 	_ = send(w, e.status, jsonTypeHeader, body)
 }
 

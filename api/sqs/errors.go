@@ -62,7 +62,7 @@ var (
 	unsupportedOperation     = modeled("UnsupportedOperation", simple+"UnsupportedOperation", 400)
 
 	accessDenied          = common("AccessDeniedException", "AccessDenied", 403)
-	requestThrottled      = modeled("RequestThrottled", "RequestThrottled", 429)
+	requestThrottled      = modeled("RequestThrottled", "RequestThrottled", 403)
 	internalFailure       = common("InternalFailure", "InternalFailure", 500)
 	invalidAction         = common("InvalidAction", "InvalidAction", 400)
 	invalidParameterValue = common("InvalidParameterValueException", "InvalidParameterValue", 400)
@@ -211,9 +211,12 @@ func shown(value string) string {
 	return value[:cut] + "..."
 }
 
-// setRetryAfter asks the client of a service that is not available to wait a second.
-func setRetryAfter(w http.ResponseWriter, e *apiError) {
-	if e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests {
+// setErrorHeaders says in an error's answer what else HTTP has to say of it: to wait a second, or what would be allowed.
+func setErrorHeaders(w http.ResponseWriter, e *apiError) {
+	switch e.kind {
+	case serviceUnavailable, requestThrottled:
 		w.Header().Set("Retry-After", "1")
+	case methodNotAllowed:
+		w.Header().Set("Allow", "GET, POST")
 	}
 }

@@ -3,6 +3,10 @@ package sqs
 import (
 	"context"
 	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +43,27 @@ func TestServerFaultsAreNotedForTheLog(t *testing.T) {
 	asError(telemetry.WithRequest(context.Background(), record), errNoQueue)
 	if record.Err != nil {
 		t.Errorf("noted a client's fault: %v", record.Err)
+	}
+}
+
+// What is refused says in HTTP's own words when to come again, or how.
+func TestErrorHeaders(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[service.Code]http.Header{
+		service.CodeUnavailable:      {"Retry-After": {"1"}},
+		service.CodeStorageFull:      {"Retry-After": {"1"}},
+		service.CodeRateLimited:      {"Retry-After": {"1"}},
+		service.CodeMethodNotAllowed: {"Allow": {"GET, POST"}},
+		service.CodeForbidden:        {},
+	} {
+		w := httptest.NewRecorder()
+		setErrorHeaders(w, fromService(&service.Error{Code: code}))
+		if !maps.EqualFunc(w.Header(), want, slices.Equal) {
+			t.Errorf("%s: %v, want %v", code, w.Header(), want)
+		}
+	}
+	if requestThrottled.status != http.StatusForbidden {
+		t.Error("what is throttled has not Amazon's status")
 	}
 }
 

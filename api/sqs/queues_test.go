@@ -96,6 +96,31 @@ func TestCreateFIFOAgain(t *testing.T) {
 	})
 }
 
+// Programs create their queues at each start, also when the dead-letter queue has gone, or refuses sources, meanwhile.
+func TestCreateAgainWithoutItsDeadLetterQueue(t *testing.T) {
+	s := newSetup(t)
+	create := func(name, receives string) string {
+		policy := `{"deadLetterTargetArn":"` + arnPrefix + `dead","maxReceiveCount":` + receives + `}`
+		return input("QueueName", name, map[string]string{"RedrivePolicy": policy})
+	}
+	s.must("CreateQueue", `{"QueueName":"dead"}`)
+	s.must("CreateQueue", create("jobs", "3"))
+	for _, away := range []func(){
+		func() {
+			s.must("SetQueueAttributes", input("QueueUrl", "dead", map[string]string{"RedriveAllowPolicy": `{"redrivePermission":"denyAll"}`}))
+		},
+		func() { s.must("DeleteQueue", `{"QueueUrl":"dead"}`) },
+	} {
+		away()
+		s.must("CreateQueue", create("jobs", "3"))
+		for _, other := range []string{create("jobs", "4"), create("fresh", "3")} {
+			if w := s.do(request("CreateQueue", other)); w.Code != 400 || !strings.Contains(w.Body.String(), "ead") {
+				t.Errorf("%s: %d %s", other, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 func TestListQueuesInPages(t *testing.T) {
 	s := newSetup(t)
 	for _, name := range []string{"a", "b", "c"} {

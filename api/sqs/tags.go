@@ -39,9 +39,12 @@ func (c *call) untagQueue(ctx context.Context, in *untagQueueInput) (*none, erro
 	if err != nil {
 		return nil, err
 	}
+	if len(in.TagKeys) == 0 {
+		return nil, missing("TagKeys")
+	}
 	misfit := func(key string) bool { return !isTagKeyLong(key) }
-	if len(in.TagKeys) == 0 || slices.ContainsFunc(in.TagKeys, misfit) {
-		return nil, errTagKey() // the Query protocol writes no keys as one empty key
+	if slices.ContainsFunc(in.TagKeys, misfit) {
+		return nil, errTagKey()
 	}
 	_, err = c.svc.UpdateQueue(ctx, c.caller, name, service.QueueChange{Edit: func(q *service.Queue) error {
 		q.Tags = maps.Clone(q.Tags)

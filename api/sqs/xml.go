@@ -67,7 +67,7 @@ func appendResult(b []byte, action string, output any) []byte {
 // writeError writes an error. The protocol is the older one, and its word for a
 // queue that is not there speaks of its age.
 func (queryCodec) writeError(w http.ResponseWriter, r *http.Request, e *apiError) {
-	setRetryAfter(w, e)
+	setErrorHeaders(w, e)
 	message := e.message
 	if e.kind == queueDoesNotExist && message == errNoQueue.message {
 		message = "The specified queue does not exist for this wsdl version."
