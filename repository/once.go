@@ -40,10 +40,15 @@ WHERE q.id = $1 AND ` + alive + holdKey
 
 // takeKeysSQL takes the deduplication ids of a FIFO queue's messages, in the order of the
 // keys, and gives the messages their sequence numbers. Their groups are locked. The
-// messages of a call that is a repetition take none.
-const takeKeysSQL = `
+// messages of a call that is a repetition take none. Where messages have the same key, they are of
+// several calls, and the first takes it that may.
+var takeKeysSQL, takeKeysOfCallsSQL = takeKeys("SELECT", ""), takeKeys("SELECT DISTINCT ON (t.key)", `
+ORDER BY t.key, t.nth`)
+
+func takeKeys(choose, order string) string {
+	return `
 INSERT INTO once_keys AS o (queue_id, key, message_id, seq, expires_at)
-SELECT g.queue_id, t.key, t.id, g.last_seq - ` + seqStride + ` + t.nth, tusq_now() + ` + interval + `
+` + choose + ` g.queue_id, t.key, t.id, g.last_seq - ` + seqStride + ` + t.nth, tusq_now() + ` + interval + `
 FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::uuid[], $7::uuid[])
 	AS t (key, id, group_id, nth, call, owner)
 CROSS JOIN LATERAL (
@@ -56,7 +61,8 @@ LEFT JOIN LATERAL (
 		ORDER BY key
 		LIMIT 1
 	) AS c ON true
-WHERE t.call IS NULL OR c.message_id = t.owner` + holdKey
+WHERE t.call IS NULL OR c.message_id = t.owner` + order + holdKey
+}
 
 // heldSQL tells who holds the keys of messages that take none, because their call is a
 // repetition.
@@ -130,10 +136,12 @@ func queueKeys(b *batch, w *service.QueueWork) {
 		}
 		return err
 	}
-	b.queue(takeKeysSQL, params...).rows(answer)
-	if len(w.Calls) > 0 {
-		b.queue(heldSQL, w.QueueID, keys).rows(answer)
+	if len(w.Calls) == 0 {
+		b.queue(takeKeysSQL, params...).rows(answer)
+		return
 	}
+	b.queue(takeKeysOfCallsSQL, params...).rows(answer)
+	b.queue(heldSQL, w.QueueID, keys).rows(answer)
 }
 
 // ownersOf are the keys of messages' calls, and the calls' first messages.

@@ -12,7 +12,7 @@ import (
 var allSends = []string{sendSQL, resendSQL, sendOnceSQL, resendOnceSQL, handSQL, handOnceSQL, sendFIFOSQL, resendFIFOSQL}
 
 // keyed are the statements that take keys.
-var keyed = []string{takeCallsSQL, takeKeysSQL, sendOnceSQL, resendOnceSQL, handOnceSQL}
+var keyed = []string{takeCallsSQL, takeKeysSQL, takeKeysOfCallsSQL, sendOnceSQL, resendOnceSQL, handOnceSQL}
 
 // The defects of statements. Each is found where it is switched on, or the server does not start.
 func init() {

@@ -148,14 +148,15 @@ func (o *openCalls) begin(q *Queue, key CallKey) (end func(), err error) {
 	}, nil
 }
 
-// firsts are the calls and the FIFO messages of a flush by their keys. Of those with the
-// same key the first is stored, and the others get its answer.
+// firsts are the calls and the FIFO messages of a flush by their keys. Of calls with the same
+// key the first is carried out, of messages the first whose call is, and the others get its answer.
 type firsts struct {
 	calls    map[Key]*SendCall
-	messages map[Key]*Outgoing
+	messages map[Key][]*Outgoing // each of another call, and none behind one without a call
 }
 
-// addSend adds a message to what is stored, unless the flush has one of the same key.
+// addSend adds a message to what is stored, unless the flush is sure to store one of the same key, or
+// has found out that there is no need to. A message whose call may be a repetition is sure of nothing.
 func (w *QueueWork) addSend(m *Outgoing) {
 	if call := m.Call; call != nil {
 		if w.firsts.calls == nil {
@@ -173,12 +174,13 @@ func (w *QueueWork) addSend(m *Outgoing) {
 	}
 	if w.FIFO {
 		if w.firsts.messages == nil {
-			w.firsts.messages = map[Key]*Outgoing{}
+			w.firsts.messages = map[Key][]*Outgoing{}
 		}
-		if w.firsts.messages[m.Key] != nil {
+		sure := func(first *Outgoing) bool { return first.Call == nil || first.Call == m.Call }
+		if slices.ContainsFunc(w.firsts.messages[m.Key], sure) {
 			return
 		}
-		w.firsts.messages[m.Key] = m
+		w.firsts.messages[m.Key] = append(w.firsts.messages[m.Key], m)
 	}
 	w.Sends = append(w.Sends, m)
 }
@@ -189,7 +191,7 @@ func (w *QueueWork) answerSend(m *Outgoing) {
 		first := w.firsts.calls[call.Key]
 		call.FirstOwner, call.FirstFingerprint = first.FirstOwner, first.FirstFingerprint
 	}
-	if first := w.firsts.messages[m.Key]; w.FIFO && first != nil {
-		m.StoredID, m.Sequence = first.StoredID, first.Sequence
+	if firsts := w.firsts.messages[m.Key]; len(firsts) > 0 && !slices.Contains(firsts, m) {
+		m.StoredID, m.Sequence = firsts[0].StoredID, firsts[0].Sequence
 	}
 }

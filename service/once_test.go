@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -153,4 +154,51 @@ func TestRepeatedCallsAfterAPurge(t *testing.T) {
 		t.Errorf("first %+v, again %+v, %v", first, again, err)
 	}
 	w.wantStats(w.queue, service.Stats{})
+}
+
+// TestDuplicatesOfARepetitionAreSent sends the deduplication id of a call that turns out to be refused, because its key
+// has named another, in the same flush: somebody's message is to be stored.
+func TestDuplicatesOfARepetitionAreSent(t *testing.T) {
+	store := &faulty{}
+	w := setupFaulty(t, "orders.fifo", store)
+	if _, err := w.UpdateQueue(w.ctx, caller, w.queue, service.QueueChange{ContentDeduplication: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	key := service.CallKey{ID: "call", Strict: true}
+	if _, err := w.sendKeyed(w.Service, key, "first"); err != nil {
+		t.Fatal(err)
+	}
+	received := w.one(w.queue)
+	hold, before := make(chan struct{}), store.flushes.Load()
+	store.hold = hold
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := w.extend(received.Receipt, time.Minute); err != nil {
+			t.Error(err)
+		}
+	})
+	for store.flushes.Load() == before {
+		time.Sleep(time.Millisecond)
+	}
+	all.Go(func() {
+		_, err := w.sendKeyed(w.Service, key, "tick")
+		wantCode(t, err, service.CodeKeyReused)
+	})
+	time.Sleep(100 * time.Millisecond) // so that it is before the others in the next flush
+	sent := make([][]service.Sent, 2)
+	for i := range sent {
+		all.Go(func() {
+			var err error
+			if sent[i], err = w.sendKeyed(w.Service, service.CallKey{}, "tick"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	time.Sleep(100 * time.Millisecond)
+	close(hold)
+	all.Wait()
+	w.wantStats(w.queue, service.Stats{Visible: 1, InFlight: 1})
+	if len(sent[0]) != 1 || sent[0][0].Sequence == 0 || !slices.Equal(sent[0], sent[1]) {
+		t.Errorf("the duplicates were answered %+v", sent)
+	}
 }

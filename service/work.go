@@ -85,7 +85,7 @@ type Outgoing struct {
 
 	// Of a FIFO queue.
 	DeduplicationID string
-	Key             Key // of the deduplication id in its scope; each once in a flush
+	Key             Key // of the deduplication id in its scope; in a flush at most once without a Call, and once with each
 
 	// Answers.
 	StoredID MessageID // ID, or that of the message of which this one is a duplicate
