@@ -32,23 +32,25 @@ type part struct {
 }
 
 // deleteMessages deletes up to deletePart messages and counts them. On a FIFO queue it
-// holds their groups, which may go on afterwards.
-func (r *Repository) deleteMessages(ctx context.Context, p part) (deleted int64, err error) {
+// holds their groups, which may go on afterwards. Those that others have changed at that moment are found and not
+// deleted: where nothing is found, nothing is left.
+func (r *Repository) deleteMessages(ctx context.Context, p part) (found, deleted int64, err error) {
 	for attempt := 1; ; attempt++ {
 		err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
 			if p.fifo {
-				return r.deleteFIFOPart(ctx, tx, p, &deleted)
+				return r.deleteFIFOPart(ctx, tx, p, &found, &deleted)
 			}
-			err := tx.QueryRow(ctx, deletePartSQL(p.condition), append([]any{p.queueID, r.lane + jobLanes, deletePart}, p.params...)...).Scan(&deleted)
+			params := append([]any{p.queueID, r.lane + jobLanes, deletePart}, p.params...)
+			err := tx.QueryRow(ctx, deletePartSQL(p.condition), params...).Scan(&found, &deleted)
 			return cmp.Or(err, faultpoint.Hit("repository.delete.part"))
 		})
 		err = cmp.Or(err, faultpoint.Hit("repository.delete.done"))
 		if err == nil {
-			return deleted, nil
+			return found, deleted, nil
 		}
 		var refused *pgconn.PgError
 		if attempt == deleteAttempts || !errors.As(err, &refused) || !isConflict(refused) {
-			return 0, err
+			return 0, 0, err
 		}
 	}
 }
@@ -72,12 +74,12 @@ WITH doomed AS MATERIALIZED (
 	SELECT $1, $2, -count(*) FROM deleted HAVING count(*) > 0
 	ON CONFLICT (queue_id, lane) DO UPDATE SET messages = c.messages + excluded.messages
 )
-SELECT count(*) FROM deleted`
+SELECT (SELECT count(*) FROM doomed), (SELECT count(*) FROM deleted)`
 }
 
 // deleteFIFOPart chooses messages, locks their groups as flushes do, and then deletes those
 // of the messages that are still there.
-func (r *Repository) deleteFIFOPart(ctx context.Context, tx pgx.Tx, p part, deleted *int64) error {
+func (r *Repository) deleteFIFOPart(ctx context.Context, tx pgx.Tx, p part, found, deleted *int64) error {
 	params := append([]any{p.queueID, r.lane + jobLanes, deletePart}, p.params...)
 	rows, _ := tx.Query(ctx, `
 SELECT group_id, id
@@ -93,7 +95,7 @@ LIMIT $3`, params...)
 		groups, ids = append(groups, group), append(ids, id)
 		return nil
 	})
-	*deleted = 0
+	*found, *deleted = int64(len(ids)), 0
 	if err != nil || len(ids) == 0 {
 		return err
 	}
@@ -105,7 +107,7 @@ LIMIT $3`, params...)
 		return err
 	}
 	sql := deletePartSQL(p.condition + fmt.Sprintf(" AND id = ANY($%d)", len(params)+1))
-	if err := tx.QueryRow(ctx, sql, append(params, ids)...).Scan(deleted); err != nil {
+	if err := tx.QueryRow(ctx, sql, append(params, ids)...).Scan(new(int64), deleted); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, refreshGroupsSQL, p.queueID, lock.groups)
@@ -189,7 +191,8 @@ func (r *Repository) DeleteExpired(ctx context.Context) (int64, error) {
 			return 0, err
 		}
 		return forEachQueue(queues, func(q livingQueue) (int64, error) {
-			return r.deleteMessages(ctx, part{queueID: q.ID, fifo: q.FIFO, condition: faultpoint.SQL(expired)})
+			_, n, err := r.deleteMessages(ctx, part{queueID: q.ID, fifo: q.FIFO, condition: faultpoint.SQL(expired)})
+			return n, err
 		})
 	})
 	if err != nil {
@@ -227,11 +230,11 @@ func (r *Repository) CollectDeletedQueues(ctx context.Context) (int64, error) {
 		}
 		return forEachQueue(queues, func(id int64) (int64, error) {
 			// Nothing else changes what is left, so groups need no lock.
-			n, err := r.deleteMessages(ctx, part{queueID: id, condition: `true`})
-			if err == nil && n == 0 {
+			found, n, err := r.deleteMessages(ctx, part{queueID: id, condition: `true`})
+			if err == nil && found == 0 {
 				n, err = r.deleteRows(ctx, "message_groups", `queue_id = $1`, `group_id`, id)
 			}
-			if err == nil && n == 0 {
+			if err == nil && found == 0 && n == 0 {
 				n, err = r.forgetQueue(ctx, id)
 			}
 			return n, err

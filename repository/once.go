@@ -238,14 +238,23 @@ WHERE t.ctid = rows.ctid AND t.queue_id = rows.queue_id`)
 	}
 }
 
-const forgetKeysOfSQL = `
-WITH old AS MATERIALIZED (
-	SELECT ctid, queue_id, key, message_id
+const oldKeys = `
 	FROM once_keys
 	WHERE queue_id = $1 AND key > $2 AND seq IS NOT NULL AND expires_at <= $3::timestamptz + ` + interval + `
 	ORDER BY key
-	LIMIT ` + deletePartText + `
+	LIMIT ` + deletePartText
+
+// lockKeysOfSQL locks what forgetKeysOfSQL looks at, so that this sees what was changed last.
+const lockKeysOfSQL = `
+SELECT count(*)
+FROM (
+	SELECT` + oldKeys + `
 	FOR UPDATE
+) AS locked`
+
+const forgetKeysOfSQL = `
+WITH old AS MATERIALIZED (
+	SELECT ctid, queue_id, key, message_id` + oldKeys + `
 ), orphaned AS MATERIALIZED (
 	SELECT old.ctid, old.queue_id
 	FROM old
@@ -273,6 +282,9 @@ func (r *Repository) forgetKeysOf(ctx context.Context, queueID int64, until time
 	last := pgtype.UUID{Valid: true}
 	for {
 		err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, lockKeysOfSQL, queueID, last, until); err != nil {
+				return err
+			}
 			return tx.QueryRow(ctx, forgetKeysOfSQL, queueID, last, until).Scan(&last)
 		})
 		if errors.Is(err, pgx.ErrNoRows) {

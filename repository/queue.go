@@ -338,12 +338,12 @@ RETURNING q.purged_at, was.purged_at, q.fifo`, id, every).Scan(&until, &last, &p
 // purge deletes all messages of a kind, and then the deduplication ids of those sent until then.
 func (r *Repository) purge(ctx context.Context, p part, until time.Time) (purged int64, err error) {
 	for {
-		n, err := r.deleteMessages(ctx, p)
+		found, n, err := r.deleteMessages(ctx, p)
 		purged += n
 		if err != nil {
 			return purged, err
 		}
-		if n == 0 {
+		if found == 0 {
 			break
 		}
 	}

@@ -230,9 +230,14 @@ func (s *step) lockGroups(ctx context.Context, queueID int64, groups []string) e
 	return err
 }
 
-func (s *step) refreshGroups(ctx context.Context, queueID int64, groups []string) error {
+// refreshGroups refreshes the groups of letters in a queue, where they are locked.
+func (s *step) refreshGroups(ctx context.Context, queueID int64, letters []letter) error {
 	if !s.fifo {
 		return nil
+	}
+	groups := make([]string, len(letters))
+	for i, l := range letters {
+		groups[i] = l.groupID
 	}
 	_, err := s.tx.Exec(ctx, refreshGroupsSQL, queueID, lockOf(groups, noDelay).groups)
 	return err
@@ -296,21 +301,19 @@ func (s *step) move(ctx context.Context, letters []letter) error {
 		return nil
 	}
 	byTarget := map[int64][]letter{}
-	groups := make([]string, len(letters))
-	for i, l := range letters {
+	for _, l := range letters {
 		byTarget[l.target] = append(byTarget[l.target], l)
-		groups[i] = l.groupID
 	}
 	for _, target := range slices.Sorted(maps.Keys(byTarget)) {
 		if err := s.moveTo(ctx, target, byTarget[target]); err != nil {
 			return fmt.Errorf("move to queue %d: %w", target, err)
 		}
-		if err := s.refreshGroups(ctx, target, groups); err != nil {
+		if err := s.refreshGroups(ctx, target, byTarget[target]); err != nil {
 			return err
 		}
 		s.events = append(s.events, service.Event{QueueID: target, Visible: len(byTarget[target])})
 	}
-	if err := s.refreshGroups(ctx, s.sourceID, groups); err != nil {
+	if err := s.refreshGroups(ctx, s.sourceID, letters); err != nil {
 		return err
 	}
 	_, err := s.tx.Exec(ctx, `
