@@ -201,13 +201,35 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 	})
 	// A call that gives the delay that the queue has may repeat one that was interrupted here.
 	if err == nil && before.FIFO && (before.Delay != queue.Settings.Delay || delayGiven && lately) {
-		err = r.delayAgain(context.WithoutCancel(ctx), queue.ID, queue.Settings.Delay)
+		ctx := context.WithoutCancel(ctx)
+		if err = r.outlive(ctx); err == nil {
+			err = r.delayAgain(ctx, queue.ID, queue.Settings.Delay)
+		}
 	}
 	if err != nil {
 		return service.Queue{}, r.classifyQueue("update queue", name, err)
 	}
 	return queue, nil
 }
+
+// outlive waits for the end of all transactions that write at the moment, and so may have read what was there before. It
+// waits no longer than a flush waits for a lock: what takes longer is somebody else's.
+func (r *Repository) outlive(ctx context.Context) error {
+	var next, oldest int64
+	err := r.cold.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&next)
+	for began := time.Now(); err == nil && oldest < next && time.Since(began) < outliveMost; {
+		err = r.cold.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint`).Scan(&oldest)
+		if oldest < next {
+			time.Sleep(outlivePause)
+		}
+	}
+	return err
+}
+
+const (
+	outliveMost  = 3 * time.Second
+	outlivePause = 5 * time.Millisecond // between two looks
+)
 
 // delayAgain makes a FIFO queue's new delay hold for the messages that were never received:
 // those that are delayed, and those that would still be. It takes the groups in parts. Done again it changes nothing.

@@ -55,7 +55,8 @@ func init() {
 	seed("expiry-too-early", []string{expired}, retentionStart, `(SELECT tusq_now() - interval '2 seconds' FROM queues WHERE id = $1)`)
 	seed("expiry-too-early", []string{expiredQueuesSQL}, "q.retention", "interval '2 seconds'")
 	seed("release-for-ever", []string{releaseSQL}, "SET visible_at = tusq_now()", "SET visible_at = tusq_now() + interval '1 day'")
-	seed("delay-ignored", []string{sendSQL, sendOnceSQL, sendFIFOSQL}, "m.delay * interval", "0 * m.delay * interval")
+	seed("delay-ignored", []string{sendSQL, sendOnceSQL}, "m.delay * interval", "0 * m.delay * interval")
+	seed("delay-ignored", []string{sendFIFOSQL}, "tusq_now() + q.delay", "tusq_now()")
 	seed("attributes-dropped", allSends, "m.attributes,", "NULL::json,")
 }
 

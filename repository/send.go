@@ -77,11 +77,12 @@ held AS (
 	WHERE h.repeats > 0
 ), `
 
-// sendFIFOHead stores the messages whose deduplication ids are theirs, with their sequence.
+// sendFIFOHead stores the messages whose deduplication ids are theirs, with their sequence. Their delay is the queue's as
+// it is now: what their senders know of it may be old, and one delayed message would hold up all behind it.
 const sendFIFOHead = `
 sent AS (
 	INSERT INTO messages (queue_id, id, visible_at, sent_at, body, attributes, group_id, trace_header, seq, deduplication_id)
-	SELECT q.id, m.id, tusq_now() + m.delay * interval '1 microsecond', tusq_now(), m.body, m.attributes, m.group_id, m.trace_header,
+	SELECT q.id, m.id, tusq_now() + q.delay, tusq_now(), m.body, m.attributes, m.group_id, m.trace_header,
 		o.seq, m.deduplication_id
 	FROM queues q
 	CROSS JOIN unnest($4::uuid[], $5::bigint[], $6::text[], $7::json[], $8::text[], $9::text[], $10::uuid[], $11::text[])
