@@ -44,6 +44,7 @@ type queueFloor struct {
 	changes int   // counts what lowers it
 	lowest  Floor // to which it was lowered since a claim raised it that nothing had come between
 	unknown bool  // it was forgotten since then
+	settled int   // the changes until then: what a claim that began before them has missed is not known any more
 }
 
 // begin tells a claim where to begin.
@@ -90,10 +91,10 @@ func (f *floors) raise(queueID int64, claim *Claim, slack time.Duration) {
 	}
 	undisturbed := q.changes == claim.floorChanges
 	if undisturbed {
-		q.lowest, q.unknown = Floor{}, false
+		q.lowest, q.unknown, q.settled = Floor{}, false, q.changes
 	}
 	q.now, q.at = claim.Now, time.Now()
-	if q.unknown {
+	if q.unknown || claim.floorChanges < q.settled {
 		return
 	}
 	if to := claim.Floor.Fresh; !to.IsZero() {

@@ -39,6 +39,34 @@ func TestWhatLowersAFloorDuringAClaimHolds(t *testing.T) {
 	}
 }
 
+// TestOvertakenClaimsRaiseNoFloor ends a claim after another that began after the floor was lowered, and found a message there.
+func TestOvertakenClaimsRaiseNoFloor(t *testing.T) {
+	start := time.Now()
+	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+	for name, lower := range map[string]func(*floors){
+		"a sweep":  func(f *floors) { f.lower(1, Floor{Fresh: at(3), Returned: at(3)}) },
+		"a change": func(f *floors) { f.forget(1) },
+	} {
+		f := &floors{queues: map[int64]*queueFloor{}}
+		end := func(c *Claim, floor int) {
+			c.Now, c.Floor = at(20), Floor{Fresh: at(floor), Returned: at(floor)}
+			f.raise(1, c, floorSlack)
+		}
+		first, overtaken, later := &Claim{}, &Claim{}, &Claim{}
+		f.begin(1, first)
+		end(first, 10)
+		f.begin(1, overtaken)
+		lower(f)
+		f.begin(1, later)
+		end(later, 4)
+		end(overtaken, 20)
+		near(t, name, f.of(1).Fresh, at(4))
+		f.begin(1, first)
+		end(first, 30)
+		near(t, name+": after an undisturbed claim", f.of(1).Fresh, at(30))
+	}
+}
+
 // near checks a floor, which has a slack, or that there is none.
 func near(t *testing.T, what string, got, want time.Time) {
 	t.Helper()
