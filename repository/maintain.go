@@ -36,7 +36,7 @@ type part struct {
 // deleted: where nothing is found, nothing is left.
 func (r *Repository) deleteMessages(ctx context.Context, p part) (found, deleted int64, err error) {
 	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+		err := acknowledged(ctx, r.jobs, func(tx pgx.Tx) error {
 			if p.fifo {
 				return r.deleteFIFOPart(ctx, tx, p, &found, &deleted)
 			}

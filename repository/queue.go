@@ -336,12 +336,14 @@ func (r *Repository) PurgeQueue(ctx context.Context, id int64, every time.Durati
 	var until time.Time
 	var last *time.Time
 	p := part{queueID: id, condition: `sent_at <= $4`}
-	err = r.cold.QueryRow(ctx, `
+	err = acknowledged(ctx, r.cold, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `
 UPDATE queues q
 SET purged_at = tusq_now()
 FROM (SELECT purged_at FROM queues WHERE id = $1) AS was
 WHERE q.id = $1 AND q.deleted_at IS NULL AND ($2::interval = '0' OR q.purged_at IS NULL OR q.purged_at <= tusq_now() - $2::interval)
 RETURNING q.purged_at, was.purged_at, q.fifo`, id, every).Scan(&until, &last, &p.fifo)
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, service.Errorf(service.CodePurgeInProgress, "The queue was purged less than %d seconds ago.", int(every.Seconds()))
 	}
@@ -350,8 +352,10 @@ RETURNING q.purged_at, was.purged_at, q.fifo`, id, every).Scan(&until, &last, &p
 		purged, err = r.purge(ctx, p, until)
 	}
 	if err != nil {
-		// It may be tried again at once.
-		_, _ = r.cold.Exec(context.WithoutCancel(ctx), `UPDATE queues SET purged_at = $2 WHERE id = $1`, id, last)
+		// It may be tried again at once. That is not worth a long wait for a standby.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+		defer cancel()
+		_, _ = r.cold.Exec(ctx, `UPDATE queues SET purged_at = $2 WHERE id = $1`, id, last)
 		return purged, r.classify("purge", err)
 	}
 	return purged, nil

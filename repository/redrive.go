@@ -38,11 +38,10 @@ func (r *Repository) StartRedrive(ctx context.Context, account string, start ser
 	if err := faultpoint.Hit("repository.redrive.start"); err != nil {
 		return service.Redrive{}, r.classify("start a redrive", err)
 	}
-	rows, _ := r.cold.Query(ctx, `
+	redrive, err := r.changeRedrive(ctx, `
 INSERT INTO redrives (id, account, source_id, source, destination_id, destination, rate, status, to_move, started_at, stepped_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, tusq_now(), tusq_now())
 RETURNING `+redriveColumns, uuid.New(), account, source.ID, source.Name, destinationID, start.Destination, start.Rate, stats.Visible)
-	redrive, err := pgx.CollectExactlyOneRow(rows, scanRedrive)
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.ConstraintName == "redrives_active" {
 		return service.Redrive{}, service.Errorf(service.CodeRedriveRunning, "The queue has a redrive that has not ended.")
@@ -109,12 +108,11 @@ func (r *Repository) CancelRedrive(ctx context.Context, account, id string) (ser
 	if err != nil {
 		return service.Redrive{}, err
 	}
-	rows, _ := r.cold.Query(ctx, `
+	redrive, err = r.changeRedrive(ctx, `
 UPDATE redrives
 SET status = 'cancelling'
 WHERE id = $1 AND account = $2 AND ended_at IS NULL
 RETURNING `+redriveColumns, redrive.ID, account)
-	redrive, err = pgx.CollectExactlyOneRow(rows, scanRedrive)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return service.Redrive{}, service.Errorf(service.CodeRedriveEnded, "The redrive has ended already.")
 	}
@@ -122,6 +120,16 @@ RETURNING `+redriveColumns, redrive.ID, account)
 		return service.Redrive{}, r.classify("cancel a redrive", err)
 	}
 	return redrive, nil
+}
+
+// changeRedrive changes one redrive, which it returns.
+func (r *Repository) changeRedrive(ctx context.Context, sql string, params ...any) (redrive service.Redrive, err error) {
+	err = acknowledged(ctx, r.cold, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, sql, params...)
+		redrive, err = pgx.CollectExactlyOneRow(rows, scanRedrive)
+		return err
+	})
+	return redrive, err
 }
 
 // longEnded is the condition that a redrive ended so long ago that it is forgotten.

@@ -204,7 +204,7 @@ func (r *Repository) requireFitness(ctx context.Context) error {
 
 // change changes what is not messages, in one transaction.
 func (r *Repository) change(ctx context.Context, do func(pgx.Tx) error) error {
-	err := pgx.BeginFunc(ctx, r.cold, func(tx pgx.Tx) error {
+	err := acknowledged(ctx, r.cold, func(tx pgx.Tx) error {
 		if err := do(tx); err != nil {
 			return err
 		}
@@ -214,6 +214,37 @@ func (r *Repository) change(ctx context.Context, do func(pgx.Tx) error) error {
 		return err
 	}
 	return faultpoint.Hit("repository.change.committed")
+}
+
+// acknowledged runs a transaction that may be told of when it has ended: as of a flush, nothing is where PostgreSQL gave up
+// waiting for a synchronous standby. It waits also where do has changed nothing: what it found may be on no standby yet.
+func acknowledged(ctx context.Context, p *pool, do func(pgx.Tx) error) error {
+	conn, err := p.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	marks := conn.Conn().PgConn().CustomData()
+	delete(marks, unreplicated) // by what was asked before, and told to nobody
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: p.begin})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if err := do(tx); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, barrierSQL); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return err
+	}
+	if marks[unreplicated] != nil {
+		return &service.Error{Code: service.CodeUnavailable, Err: service.ErrOutcomeUnknown,
+			Message: "The database gave up waiting for its synchronous standby: it is not known whether this will last. Try again."}
+	}
+	return nil
 }
 
 // Ping tells whether the database can be written to.
