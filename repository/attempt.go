@@ -25,7 +25,8 @@ type attempt struct {
 
 // RepeatReceive returns what the receive from a FIFO queue of that attempt got, with its
 // leases, and makes it invisible anew; CodeAttemptVoid, where one of its messages is gone
-// or was changed; nothing, where there was none or it has become visible.
+// or was changed; nothing, where there was none or it has become visible. An error may come with what was claimed
+// all the same, should the commit have succeeded: it is to be released.
 func (r *Repository) RepeatReceive(ctx context.Context, queueID int64, key service.Key, visibility time.Duration) (claimed []service.Claimed, err error) {
 	err = pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
 		var a attempt
@@ -58,7 +59,7 @@ FOR UPDATE`, queueID, pgKey(key)).Scan(&a.ids, &a.leases, &a.visibleAt)
 		return nil, nil
 	}
 	if err != nil {
-		return nil, r.classify("repeat a receive", err)
+		return claimed, r.classify("repeat a receive", err)
 	}
 	return claimed, nil
 }

@@ -85,7 +85,12 @@ func (s *Service) repeatReceive(ctx context.Context, q *Queue, receive ReceiveMe
 	if receive.AttemptID == "" || !q.Settings.FIFO {
 		return nil, nil
 	}
-	return s.store.RepeatReceive(ctx, q.ID, newKey("attempt", receive.AttemptID), receive.visibility(q))
+	claimed, err := s.store.RepeatReceive(ctx, q.ID, newKey("attempt", receive.AttemptID), receive.visibility(q))
+	if err != nil {
+		s.release(q, claimed)
+		return nil, err
+	}
+	return claimed, nil
 }
 
 // rememberReceive keeps what an attempt got. Where that fails nothing is delivered.

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type faulty struct {
 	between func()       // what happens between such a commit and the next attempt; nil: nothing
 
 	hold     <-chan struct{} // until it is closed, flushes that settle wait; nil: they do not
+	repeated error           // what repeated receives end with, although they are committed; nil: nothing
 	away     atomic.Int32    // revocations that fail from now on
 	failure  error           // what they fail with; nil: with nothing that tells when to try again
 	flushes  atomic.Int32    // so far
@@ -50,6 +52,11 @@ func (f *faulty) Revoke(ctx context.Context, work []service.QueueWork, flushErr 
 		return fmt.Errorf("injected: the database is away")
 	}
 	return f.Repository.Revoke(ctx, work, flushErr)
+}
+
+func (f *faulty) RepeatReceive(ctx context.Context, queueID int64, attempt service.Key, visibility time.Duration) ([]service.Claimed, error) {
+	claimed, err := f.Repository.RepeatReceive(ctx, queueID, attempt, visibility)
+	return claimed, cmp.Or(err, f.repeated)
 }
 
 func (f *faulty) fail(ctx context.Context, work []service.QueueWork, executed func(),
@@ -308,4 +315,19 @@ func setupFaulty(t *testing.T, queue string, store *faulty) *faultyWorld {
 	w := &world{Service: svc, other: svc, t: t, ctx: ctx, url: url, queue: queue}
 	w.create(w.queue, service.QueueChange{})
 	return &faultyWorld{world: w, store: store}
+}
+
+// TestRepeatedReceiveWithoutAnAnswerIsReleased repeats an attempt whose answer is lost after the commit: nobody has the messages.
+func TestRepeatedReceiveWithoutAnAnswerIsReleased(t *testing.T) {
+	store := &faulty{}
+	w := setupFaulty(t, "orders.fifo", store)
+	w.send("a")
+	attempt := service.ReceiveMessages{Max: 1, Wait: new(time.Duration(0)), AttemptID: "try", Visibility: new(time.Hour)}
+	w.receiveFor(w.queue, attempt)
+	store.repeated = context.Canceled
+	if _, err := w.ReceiveMessages(w.ctx, caller, w.queue, attempt); err == nil {
+		t.Fatal("the repetition succeeded")
+	}
+	store.repeated = nil
+	w.one(w.queue)
 }

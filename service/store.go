@@ -215,7 +215,8 @@ type MessageStore interface {
 	Leases(ctx context.Context, queueID int64, ids []MessageID) (map[MessageID]int64, error)
 	// RepeatReceive returns what the receive from a FIFO queue of that attempt got, with its
 	// leases, and makes it invisible anew for visibility; CodeAttemptVoid, where one of its
-	// messages is gone or was changed; nothing, where there was none or it has become visible.
+	// messages is gone or was changed; nothing, where there was none or it has become visible. An
+	// error comes with what may be claimed all the same.
 	RepeatReceive(ctx context.Context, queueID int64, attempt Key, visibility time.Duration) ([]Claimed, error)
 	// RememberReceive keeps what an attempt got for DeduplicationInterval.
 	RememberReceive(ctx context.Context, queueID int64, attempt Key, claimed []Claimed) error
