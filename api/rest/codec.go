@@ -57,7 +57,7 @@ func withBody(r *http.Request, use func(body []byte) error) error {
 
 // withRawBody is withBody for a body of any type.
 func withRawBody(r *http.Request, use func(body []byte) error) error {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return service.Errorf(service.CodeUnsupportedMediaType, "The body must be sent without Content-Encoding.")
 	}
 	buffer := buffers.Get()

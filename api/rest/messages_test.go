@@ -104,6 +104,28 @@ func TestSendTextWithDelay(t *testing.T) {
 	s.wantStats(path, 1, 0, 1)
 }
 
+// A body may say that it is not compressed, in capitals as well, and may not be compressed.
+func TestContentEncoding(t *testing.T) {
+	s := setup(t)
+	path := s.createQueue("orders")
+	send := func(encoding string) *answer {
+		request, err := http.NewRequestWithContext(t.Context(), "POST", s.url+path+"/messages", strings.NewReader(`{"body":"a"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", typeJSON)
+		request.Header.Set("Content-Encoding", encoding)
+		return s.do(request)
+	}
+	for _, encoding := range []string{"", "identity", "Identity"} {
+		send(encoding).want(http.StatusCreated)
+	}
+	for _, encoding := range []string{"gzip", "identity, gzip"} {
+		send(encoding).wantProblem(http.StatusUnsupportedMediaType, service.CodeUnsupportedMediaType)
+	}
+	s.wantStats(path, 3, 0, 0)
+}
+
 func TestSettle(t *testing.T) {
 	s := setup(t)
 	path := s.createQueue("orders")
