@@ -348,7 +348,7 @@ func TestBadInputCoversEveryOperation(t *testing.T) {
 	}
 }
 
-// Methods that a path does not have are refused with those that it has.
+// Methods that a path does not have are refused with those that it has; of no path, no method is.
 func TestMethodNotAllowed(t *testing.T) {
 	s := setup(t)
 	for _, test := range []struct{ method, path, allow string }{
@@ -359,11 +359,19 @@ func TestMethodNotAllowed(t *testing.T) {
 		{"POST", "/v1/queues/orders/messages/x", "PATCH, DELETE"},
 		{"POST", "/livez", "GET"},
 		{"PUT", "/", "GET, POST"},
+		{"CONNECT", "", "GET, POST"},
 	} {
 		answer := s.send(test.method, test.path, "", "")
 		answer.wantProblem(http.StatusMethodNotAllowed, service.CodeMethodNotAllowed)
 		if got := answer.header.Get("Allow"); got != test.allow {
 			t.Errorf("%s %s: Allow is %q, want %q", test.method, test.path, got, test.allow)
+		}
+	}
+	for _, test := range []struct{ method, path string }{{"FOO", "/nope"}, {"PROPFIND", "/v1/nope"}, {"PUT", "/v1/nope"}} {
+		answer := s.send(test.method, test.path, "", "")
+		answer.wantProblem(http.StatusNotFound, service.CodeRouteNotFound)
+		if allow, there := answer.header["Allow"]; there {
+			t.Errorf("%s %s: Allow is %q, want none", test.method, test.path, allow)
 		}
 	}
 	if head := s.send("HEAD", "/v1/queues", "", ""); head.status != http.StatusMethodNotAllowed || head.header.Get("Allow") == "" {

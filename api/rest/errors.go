@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -129,17 +130,22 @@ var methods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 }
 
-// MethodNotAllowed answers a request whose path exists with other methods.
+// MethodNotAllowed answers a request whose path exists with other methods, or with none:
+// of a method that nobody knows, the router has not looked at the path.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.RawPath
 	if path == "" {
-		path = r.URL.Path
+		path = cmp.Or(r.URL.Path, "/") // of CONNECT it is empty
 	}
 	var allowed []string
 	for _, method := range methods {
 		if chi.RouteContext(r.Context()).Routes.Match(chi.NewRouteContext(), method, path) {
 			allowed = append(allowed, method)
 		}
+	}
+	if len(allowed) == 0 {
+		NotFound(w, r)
+		return
 	}
 	allow := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", allow)

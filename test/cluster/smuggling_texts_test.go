@@ -173,7 +173,7 @@ var lines = []ambiguity{
 	{"HTTP/0.9", "GET /v1/queues\r\n" + inner, "400", false},
 	{"HTTP/2.0", strings.Replace(outer, "1.1", "2.0", 1) + sized(2) + "{}" + inner, "505", false},
 	{"HTTP/1.2", strings.Replace(outer, "1.1", "1.2", 1) + sized(2) + "{}" + inner, "400 200", false},
-	{"HTTP/2's first words", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + inner, "405", false},
+	{"HTTP/2's first words", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + inner, "404", false},
 }
 
 // targets name the host or the path in other ways.
