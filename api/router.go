@@ -105,12 +105,12 @@ func NewRouter(o Options) http.Handler {
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(m.enter(toOps)...)
-		r.Get("/livez", operation("livez", livez))
-		r.Get("/readyz", operation("readyz", readyz(o.Service)))
-		r.With(forMetrics).Get("/metrics", operation("metrics", o.Metrics.Handler().ServeHTTP))
-		r.Get("/openapi.json", operation("openapi", serveSpecification))
-		r.Get("/docs", operation("docs", serveDocs))
-		r.Get("/docs/{asset}", operation("docs", serveDocsAsset))
+		read(r, "/livez", operation("livez", livez))
+		read(r, "/readyz", operation("readyz", readyz(o.Service)))
+		read(r.With(forMetrics), "/metrics", operation("metrics", o.Metrics.Handler().ServeHTTP))
+		read(r, "/openapi.json", operation("openapi", serveSpecification))
+		read(r, "/docs", operation("docs", serveDocs))
+		read(r, "/docs/{asset}", operation("docs", serveDocsAsset))
 	})
 	return newEntrance(r, m)
 }
@@ -125,6 +125,12 @@ func sqsElsewhere(sqs http.Handler) http.HandlerFunc {
 		}
 		rest.NotFound(w, r)
 	}
+}
+
+// read routes GET, and HEAD, by which uptime checkers ask: its answer's body is left out by net/http.
+func read(r chi.Router, path string, handle http.HandlerFunc) {
+	r.Get(path, handle)
+	r.Head(path, handle)
 }
 
 // mayMeasure passes on the requests of those who may read the metrics.

@@ -147,6 +147,22 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// Who only wants to know whether something is there asks by HEAD, and gets GET's answer without its body.
+func TestHeadOfWhatIsForOperation(t *testing.T) {
+	s := setup(t, nil, 0)
+	for _, path := range []string{"/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/init.js", "/docs/none"} {
+		get, head := s.send("GET", path, ""), s.send("HEAD", path, "")
+		if head.StatusCode != get.StatusCode || head.text != "" {
+			t.Errorf("%s: got %d %.80q, and GET %d", path, head.StatusCode, head.text, get.StatusCode)
+		}
+		for _, name := range []string{"Content-Type", "Cache-Control", "Content-Security-Policy"} {
+			if got, want := head.Header.Get(name), get.Header.Get(name); got != want {
+				t.Errorf("%s: the %s is %q, and GET's %q", path, name, got, want)
+			}
+		}
+	}
+}
+
 // The documentation loads everything from here, and from nowhere else.
 func TestDocs(t *testing.T) {
 	s := setup(t, nil, 0)

@@ -357,7 +357,7 @@ func TestMethodNotAllowed(t *testing.T) {
 		{"TRACE", "/v1/queues/orders/messages/receive", "POST, PATCH, DELETE"},
 		{"BREW", "/v1/queues/orders/purge", "POST"},
 		{"POST", "/v1/queues/orders/messages/x", "PATCH, DELETE"},
-		{"POST", "/livez", "GET"},
+		{"POST", "/livez", "GET, HEAD"},
 		{"PUT", "/", "GET, POST"},
 		{"CONNECT", "", "GET, POST"},
 	} {

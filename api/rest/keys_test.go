@@ -102,6 +102,8 @@ func TestAuthorizationHeader(t *testing.T) {
 			t.Errorf("%s without a token: %d, want %d", path, got.status, status)
 		}
 	}
+	s.want(s.call("HEAD", "/metrics", ""), 401, nil)
+	s.want(s.call("HEAD", "/metrics", "", s.admin()), 200, nil)
 	s.want(s.call("GET", "/metrics", "", s.admin()), 200, nil)
 }
 
