@@ -110,6 +110,18 @@ func (s *Service) ListUsers(ctx context.Context, caller Caller, list ListUsers) 
 	return page, nil
 }
 
+// GetUser returns a user.
+func (s *Service) GetUser(ctx context.Context, caller Caller, name string) (User, error) {
+	if err := s.authorizeAll(ctx, caller, ActionManageKeys); err != nil {
+		return User{}, err
+	}
+	if !userName.MatchString(name) {
+		return User{}, ErrUserNotFound(name)
+	}
+	user, err := s.store.GetUser(ctx, caller.Account, name)
+	return user.User, err
+}
+
 // UpdateUser sets a user's password or rights, and ends the user's sessions. The caller must have
 // the rights that the user has, or whoever sets a password could take them, and those to give.
 func (s *Service) UpdateUser(ctx context.Context, caller Caller, name string, update UpdateUser) (User, error) {

@@ -71,6 +71,10 @@ func TestUsers(t *testing.T) {
 		t.Errorf("another account sees %v, %v", page, err)
 	}
 
+	got, err := w.GetUser(w.ctx, caller, "ann")
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(user) {
+		t.Errorf("got %+v, %v, want %+v", got, err, user)
+	}
 	send := []service.Action{service.ActionSendMessages}
 	user, err = w.UpdateUser(w.ctx, caller, "ann", service.UpdateUser{Actions: send})
 	if err != nil || fmt.Sprint(user.Rights) != fmt.Sprint(service.Rights{Actions: send, Queues: viewer.Queues}) {
@@ -83,7 +87,11 @@ func TestUsers(t *testing.T) {
 		wantCode(t, w.DeleteUser(w.ctx, caller, name), service.CodeUserNotFound)
 		_, err = w.UpdateUser(w.ctx, caller, name, service.UpdateUser{})
 		wantCode(t, err, service.CodeUserNotFound)
+		_, err = w.GetUser(w.ctx, caller, name)
+		wantCode(t, err, service.CodeUserNotFound)
 	}
+	_, err = w.GetUser(w.ctx, service.Owner("999999999999"), "bob")
+	wantCode(t, err, service.CodeUserNotFound)
 	wantCode(t, w.DeleteUser(w.ctx, service.Owner("999999999999"), "bob"), service.CodeUserNotFound)
 }
 
@@ -214,6 +222,8 @@ func TestUsersGiveNoMoreThanTheyHave(t *testing.T) {
 			want = service.CodeUnauthenticated
 		}
 		_, err = w.ListUsers(w.ctx, user, service.ListUsers{})
+		wantCode(t, err, want)
+		_, err = w.GetUser(w.ctx, user, "less")
 		wantCode(t, err, want)
 		_, err = w.CreateUser(w.ctx, user, service.CreateUser{Name: "x", Password: password, Rights: viewer})
 		wantCode(t, err, want)

@@ -272,6 +272,8 @@ var badInputs = []badInput{
 	{"POST", "/v1/users", typeJSON, `{"name":"ann","password":"correct horse battery","actions":["fly"],"queues":["*"]}`, badRequest, service.CodeInvalidParameter, "actions"},
 	{"POST", "/v1/users", typeJSON, `{"name":"ann","admin":true}`, badRequest, service.CodeInvalidRequest, "admin"},
 	{"GET", "/v1/users?limit=0", "", ``, badRequest, service.CodeInvalidParameter, "limit"},
+	{"GET", "/v1/users/nope", "", ``, notFound, service.CodeUserNotFound, ""},
+	{"GET", "/v1/users/%00", "", ``, notFound, service.CodeUserNotFound, ""},
 	{"PATCH", "/v1/users/nope", typeJSON, `{"queues":["*"]}`, notFound, service.CodeUserNotFound, ""},
 	{"PATCH", "/v1/users/nope", typeJSON, `{"name":"x"}`, badRequest, service.CodeInvalidRequest, "name"},
 	{"DELETE", "/v1/users/nope", "", ``, notFound, service.CodeUserNotFound, ""},

@@ -50,6 +50,7 @@ func Routes(r chi.Router, svc *service.Service) {
 
 	r.Post("/users", action("createUser", a.createUser))
 	r.Get("/users", action("listUsers", a.listUsers, "limit", "cursor"))
+	r.Get("/users/{user}", action("getUser", a.getUser))
 	r.Patch("/users/{user}", action("updateUser", a.updateUser))
 	r.Delete("/users/{user}", action("deleteUser", a.deleteUser))
 }

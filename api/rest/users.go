@@ -69,6 +69,25 @@ func (a api) listUsers(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
+// getUser returns a user.
+//
+//	@Summary	Get a user
+//	@ID			getUser
+//	@Tags		users
+//	@Produce	json
+//	@Param		user	path		string	true	"The user's name."
+//	@Success	200		{object}	User
+//	@Failure	403		{object}	Problem	"forbidden"
+//	@Failure	404		{object}	Problem	"user_not_found"
+//	@Router		/v1/users/{user} [get]
+func (a api) getUser(w http.ResponseWriter, r *http.Request) error {
+	user, err := a.service.GetUser(r.Context(), auth.Caller(r.Context()), pathValue(r, "user"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, newUser(user))
+}
+
 // updateUser changes a user's password or rights.
 //
 //	@Summary		Set a user's password or rights

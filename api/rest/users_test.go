@@ -21,6 +21,9 @@ func TestUsers(t *testing.T) {
 		strings.Join(user.Queues, " ") != "orders-*" || strings.Contains(made.body, "password") {
 		t.Fatalf("%d %s %s", made.status, made.header.Get("Location"), made.body)
 	}
+	if got := s.call("GET", made.header.Get("Location"), ""); got.status != http.StatusOK || got.body != made.body {
+		t.Errorf("at its Location: %d %s", got.status, got.body)
+	}
 	if all := s.call("GET", "/v1/users?limit=1", ""); all.status != http.StatusOK || !strings.HasPrefix(all.body, `{"users":[{"name":"ann",`) || strings.Contains(all.body, "cursor") {
 		t.Errorf("%d %s", all.status, all.body)
 	}

@@ -48,6 +48,7 @@ var restRoutes = map[string]struct {
 	"POST /v1/users": {needs: []need{{action: service.ActionManageKeys}},
 		body: `{"name":"new","password":"correct horse battery","actions":["manage_keys"],"queues":["*"]}`},
 	"GET /v1/users":              {needs: []need{{action: service.ActionManageKeys}}},
+	"GET /v1/users/{user}":       {needs: []need{{action: service.ActionManageKeys}}},
 	"PATCH /v1/users/{user}":     {needs: []need{{action: service.ActionManageKeys}, {action: service.ActionGetQueue}}, body: `{"queues":["nobody"]}`},
 	"DELETE /v1/users/{user}":    {needs: []need{{action: service.ActionManageKeys}, {action: service.ActionGetQueue}}},
 	"POST /v1/keys/{key}/rotate": {needs: []need{{action: service.ActionManageKeys}, {action: service.ActionGetQueue}}, body: `{}`},
