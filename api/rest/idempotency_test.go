@@ -34,6 +34,10 @@ func TestIdempotencyKey(t *testing.T) {
 	}{
 		"one":  {typeJSON, `{"body":"a","group_id":"g"}`, `{"body":"a","group_id":"h"}`, http.StatusCreated, 1},
 		"many": {typeJSON, `{"messages":[{"body":"a"},{"body":""},{"body":"b"}]}`, `{"messages":[{"body":"a"},{"body":"b"}]}`, http.StatusOK, 2},
+		"not-base64": {
+			typeJSON, `{"messages":[{"body":"a"},{"body":"b","attributes":{"x":{"type":"Binary","value":"%"}}}]}`,
+			`{"messages":[{"body":"a"},{"body":"b","attributes":{"x":{"type":"Binary","value":"AA=="}}}]}`, http.StatusOK, 1,
+		},
 		"text": {"text/plain", "a", "b", http.StatusCreated, 1},
 	} {
 		queue, other := s.createQueue(name), s.createQueue(name+"-other")

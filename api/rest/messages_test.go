@@ -73,13 +73,15 @@ func TestSendMany(t *testing.T) {
 	path := s.createQueue("orders")
 	results := s.call("POST", path+"/messages", `{"messages":[
 		{"body":"a"}, {"body":""}, {"body":"b","delay_seconds":901}, {"body":"c\u0000"}, {"body":"d","delay_seconds":900},
-		{"body":"e","attributes":{"x":{"type":"Float","value":"1"}}}, {"body":"f"}]}`).want(http.StatusOK).list("results")
+		{"body":"e","attributes":{"x":{"type":"Float","value":"1"}}}, {"body":"f"},
+		{"body":"g","attributes":{"x":{"type":"Binary.png","value":"%"}}}, {"body":"h","attributes":{"x":{"type":"Binary","value":"AA=="}}}]}`).want(http.StatusOK).list("results")
 	want := []struct {
 		code  service.Code
 		field string
 	}{
 		{}, {service.CodeMissingParameter, "body"}, {service.CodeInvalidParameter, "delay_seconds"},
 		{service.CodeInvalidMessage, "body"}, {}, {service.CodeInvalidAttribute, "attributes"}, {},
+		{service.CodeInvalidAttribute, "attributes.x.value"}, {},
 	}
 	if len(results) != len(want) {
 		t.Fatalf("got %d results", len(results))
@@ -93,7 +95,7 @@ func TestSendMany(t *testing.T) {
 			t.Errorf("item %d: got %v, want %v", i, result, want[i])
 		}
 	}
-	s.wantStats(path, 2, 0, 1)
+	s.wantStats(path, 3, 0, 1)
 }
 
 func TestSendTextWithDelay(t *testing.T) {

@@ -1,10 +1,10 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"tusq/api/auth"
@@ -84,7 +84,7 @@ func (a api) sendMessages(w http.ResponseWriter, r *http.Request) error {
 	if request.Body == nil {
 		return missing("body")
 	}
-	message, err := request.one().message("")
+	message, err := request.one().message()
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,8 @@ func noTextParams(r *http.Request) error {
 	return nil
 }
 
-// sendMany sends a request's messages.
+// sendMany sends a request's messages. Those that could not be decoded go with them, for an idempotency key
+// names them too, and are refused by the service; why is told from here.
 func (a api) sendMany(w http.ResponseWriter, r *http.Request, key service.CallKey, request sendRequest) error {
 	if request.hasOne() {
 		return &service.Error{
@@ -129,11 +130,9 @@ func (a api) sendMany(w http.ResponseWriter, r *http.Request, key service.CallKe
 		}
 	}
 	messages := make([]service.SendMessage, len(request.Messages))
+	undecoded := make([]error, len(request.Messages))
 	for i, m := range request.Messages {
-		var err error
-		if messages[i], err = m.message("messages[" + strconv.Itoa(i) + "]."); err != nil {
-			return err
-		}
+		messages[i], undecoded[i] = m.message()
 	}
 	send := service.SendMessages{Messages: messages, Key: key}
 	sent, err := a.service.SendMessages(r.Context(), auth.Caller(r.Context()), queueName(r), send)
@@ -142,7 +141,7 @@ func (a api) sendMany(w http.ResponseWriter, r *http.Request, key service.CallKe
 	}
 	results := make([]SendResult, len(sent))
 	for i, s := range sent {
-		results[i] = SendResult{ID: s.ID, Sequence: sequence(s.Sequence), Error: itemError(r, s.Err)}
+		results[i] = SendResult{ID: s.ID, Sequence: sequence(s.Sequence), Error: itemError(r, cmp.Or(undecoded[i], s.Err))}
 	}
 	return writeJSON(w, http.StatusOK, SendResults{Results: results})
 }
@@ -184,8 +183,8 @@ func (a api) sendOne(w http.ResponseWriter, r *http.Request, key service.CallKey
 	return writeJSON(w, http.StatusCreated, Sent{ID: sent[0].ID, Sequence: sequence(sent[0].Sequence)})
 }
 
-// message makes the service's form of a message; path stands before the field that an error names.
-func (m SendMessage) message(path string) (service.SendMessage, error) {
+// message makes the service's form of a message. With an error, the service refuses the message.
+func (m SendMessage) message() (service.SendMessage, error) {
 	message := service.SendMessage{
 		Body:    m.Body,
 		Delay:   optionalDuration(m.DelaySeconds),
@@ -197,25 +196,25 @@ func (m SendMessage) message(path string) (service.SendMessage, error) {
 		return message, nil
 	}
 	message.Attributes = make(map[string]service.Attribute, len(m.Attributes))
+	var refused error
 	for name, given := range m.Attributes {
-		attribute, err := given.attribute(path + "attributes." + name)
-		if err != nil {
-			return service.SendMessage{}, err
-		}
+		attribute, err := given.attribute(name)
+		refused = cmp.Or(refused, err)
 		message.Attributes[name] = attribute
 	}
-	return message, nil
+	return message, refused
 }
 
-// attribute makes the service's form of an attribute.
-func (a Attribute) attribute(path string) (service.Attribute, error) {
+// attribute makes the service's form of an attribute. One that is not in base64 becomes a Binary
+// without bytes, which no message may have.
+func (a Attribute) attribute(name string) (service.Attribute, error) {
 	if !isBinary(a.Type) {
 		return service.Attribute{Type: a.Type, Value: a.Value}, nil
 	}
 	binary, err := base64.StdEncoding.DecodeString(a.Value)
 	if err != nil {
-		return service.Attribute{}, &service.Error{
-			Code: service.CodeInvalidAttribute, Field: path + ".value",
+		return service.Attribute{Type: a.Type, Value: a.Value}, &service.Error{
+			Code: service.CodeInvalidAttribute, Field: "attributes." + name + ".value",
 			Message: "The value of a Binary attribute must be in standard base64, with padding.",
 		}
 	}
