@@ -1,10 +1,13 @@
 package rest_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
+	"tusq/openapi"
 	"tusq/service"
 )
 
@@ -107,6 +110,31 @@ func TestReceiveAttemptIsRepeatable(t *testing.T) {
 		t.Errorf("another attempt got the same message")
 	}
 	s.wantStats(path, 0, 2, 0)
+}
+
+// In a standard queue an attempt's id is ignored, as the specification says.
+func TestReceiveAttemptOfAStandardQueue(t *testing.T) {
+	s := setup(t)
+	path := s.createQueue("orders")
+	s.call("POST", path+"/messages", `{"messages":[{"body":"1"},{"body":"2"}]}`).want(http.StatusOK)
+	const attempt = `{"attempt_id":"try-1","max":1}`
+	if first, second := s.receiveOne(path, attempt), s.receiveOne(path, attempt); first["id"] == second["id"] {
+		t.Errorf("got %v twice", first)
+	}
+	var specification struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct{ Description string }
+			}
+		}
+	}
+	if err := json.Unmarshal(openapi.JSON, &specification); err != nil {
+		t.Fatal(err)
+	}
+	text := specification.Components.Schemas["ReceiveMessages"].Properties["attempt_id"].Description
+	if !strings.Contains(text, "in a standard queue it is ignored") {
+		t.Errorf("the specification says: %s", text)
+	}
 }
 
 // When a FIFO message's timeout has ended, its receipt is good for nothing.

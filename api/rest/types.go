@@ -111,7 +111,7 @@ type ReceiveMessages struct {
 	Max               *int   `json:"max" minimum:"1" maximum:"1000" default:"1" example:"10"`     // messages at most
 	WaitSeconds       *int   `json:"wait_seconds" minimum:"0" maximum:"60" example:"20"`          // seconds to wait for the first message; absent: the queue's
 	VisibilityTimeout *int   `json:"visibility_timeout" minimum:"0" maximum:"43200" example:"30"` // seconds that the messages stay invisible; absent: the queue's
-	AttemptID         string `json:"attempt_id" maxLength:"128" example:"attempt-1"`              // of a FIFO queue only: the same id gets the same messages again within five minutes, unless one was settled or became visible
+	AttemptID         string `json:"attempt_id" maxLength:"128" example:"attempt-1"`              // of a FIFO queue: the same id gets the same messages again within five minutes, unless one was settled or became visible; in a standard queue it is ignored
 }
 
 // Message is a message as it is now.
