@@ -41,7 +41,7 @@ type QueueSettings struct {
 	RetentionSeconds     *int              `json:"retention_seconds" minimum:"60" maximum:"1209600" example:"345600"`     // seconds from the send until a message expires
 	WaitSeconds          *int              `json:"wait_seconds" minimum:"0" maximum:"20" example:"0"`                     // seconds that a receive waits for the first message, where it names none
 	MaxMessageSize       *int              `json:"max_message_size" minimum:"1024" maximum:"1048576" example:"1048576"`   // bytes of a message's body and attributes
-	DeadLetter           **DeadLetter      `json:"dead_letter" extensions:"x-nullable"`                                   // null removes it
+	DeadLetter           **DeadLetter      `json:"dead_letter"`                                                           // null removes it
 	Durability           *string           `json:"durability" enums:"default,async,local,quorum,applied" example:"local"` // what must have happened before a change of its messages is acknowledged: async, it is in the database's memory; local, on the primary's disk; quorum, and on the disks of synchronous standbys; applied, and visible there; default, what the database is set to
 	Encryption           *string           `json:"encryption" enums:"none,body" example:"body"`                           // body: the database gets bodies and attributes encrypted, of what is sent from now on; needs the server to have a master key
 	ContentDeduplication *bool             `json:"content_deduplication" example:"true"`                                  // of a FIFO queue only: a message without deduplication id gets its body's SHA-256

@@ -30,6 +30,9 @@ func complete(spec *openapi3.T) error {
 	if err := addSendForms(spec); err != nil {
 		return err
 	}
+	if err := allowNoDeadLetter(spec); err != nil {
+		return err
+	}
 	for path, item := range spec.Paths.Map() {
 		for method, operation := range item.Operations() {
 			if operation.OperationID == "" || operation.Summary == "" || len(operation.Tags) == 0 {
@@ -101,6 +104,26 @@ func addSendForms(spec *openapi3.T) error {
 		}}),
 		"text/plain": openapi3.NewMediaType().WithSchema(
 			openapi3.NewStringSchema().WithMinLength(1).WithMaxLength(service.MaxMessageBytes)),
+	}
+	return nil
+}
+
+// allowNoDeadLetter lets the dead_letter that is to be set be null. A reference cannot be, and in an allOf with
+// one OpenAPI 3.0 does not take null either: nullable adds it to the type that stands beside it.
+func allowNoDeadLetter(spec *openapi3.T) error {
+	policy := spec.Components.Schemas["DeadLetter"]
+	if policy == nil {
+		return errors.New("there is no schema DeadLetter")
+	}
+	for _, name := range []string{"CreateQueue", "QueueSettings"} {
+		schema := spec.Components.Schemas[name]
+		if schema == nil || schema.Value.Properties["dead_letter"] == nil {
+			return fmt.Errorf("there is no schema %s with a dead_letter", name)
+		}
+		nullable := *policy.Value
+		nullable.Nullable = true
+		nullable.Description = schema.Value.Properties["dead_letter"].Value.Description
+		schema.Value.Properties["dead_letter"] = nullable.NewRef()
 	}
 	return nil
 }
