@@ -132,6 +132,7 @@ func (a api) getKey(w http.ResponseWriter, r *http.Request) error {
 //	@Success		200		{object}	KeyWithSecret
 //	@Failure		403		{object}	Problem	"forbidden: the caller may not manage keys, or may do less than the key."
 //	@Failure		404		{object}	Problem	"key_not_found"
+//	@Failure		409		{object}	Problem	"master_key_missing: the server has nothing to seal secrets with."
 //	@Router			/v1/keys/{key}/rotate [post]
 func (a api) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	var request RotateKey

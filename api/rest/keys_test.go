@@ -42,6 +42,7 @@ func (s secured) call(method, path, body string, authorization ...string) keyAns
 		s.t.Fatal(err)
 	}
 	defer response.Body.Close()
+	wantSpecified(s.t, r, response.StatusCode)
 	got := keyAnswer{status: response.StatusCode, header: response.Header}
 	text, err := io.ReadAll(response.Body)
 	if err != nil {

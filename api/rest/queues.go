@@ -20,7 +20,7 @@ import (
 //	@Success		200		{object}	Queue		"The queue existed with these settings."
 //	@Success		201		{object}	Queue		"The queue was made."
 //	@Header			201		{string}	Location	"The queue's path."
-//	@Failure		409		{object}	Problem		"queue_exists: it exists with other settings."
+//	@Failure		409		{object}	Problem		"queue_exists: it exists with other settings; standby_required: the durability needs a synchronous standby, and none is named; or master_key_missing: the server has nothing to encrypt with."
 //	@Router			/v1/queues [post]
 func (a api) createQueue(w http.ResponseWriter, r *http.Request) error {
 	var request CreateQueue
@@ -109,6 +109,7 @@ func (a api) getQueue(w http.ResponseWriter, r *http.Request) error {
 //	@Param		request	body		QueueSettings	true	"The settings to set."
 //	@Success	200		{object}	Queue
 //	@Failure	404		{object}	Problem	"queue_not_found"
+//	@Failure	409		{object}	Problem	"standby_required: the durability needs a synchronous standby, and none is named; or master_key_missing: the server has nothing to encrypt with."
 //	@Router		/v1/queues/{queue} [patch]
 func (a api) updateQueue(w http.ResponseWriter, r *http.Request) error {
 	var request QueueSettings
@@ -153,6 +154,8 @@ func (a api) deleteQueue(w http.ResponseWriter, r *http.Request) error {
 //	@Param		queue	path		string	true	"The queue's name."
 //	@Success	200		{object}	Purged
 //	@Failure	404		{object}	Problem	"queue_not_found"
+//	@Failure	413		{object}	Problem	"request_too_large: no body is needed."
+//	@Failure	415		{object}	Problem	"unsupported_media_type: no body is needed; one that comes must be an empty JSON object."
 //	@Router		/v1/queues/{queue}/purge [post]
 func (a api) purgeQueue(w http.ResponseWriter, r *http.Request) error {
 	if err := decodeOptionalBody(r, &struct{}{}); err != nil {

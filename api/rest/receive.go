@@ -27,7 +27,7 @@ const releaseTimeout = 5 * time.Second
 //	@Param			request	body		ReceiveMessages	false	"How many, how long to wait, and how long they stay invisible."
 //	@Success		200		{object}	ReceivedMessages
 //	@Failure		404		{object}	Problem	"queue_not_found"
-//	@Failure		409		{object}	Problem	"attempt_void"
+//	@Failure		409		{object}	Problem	"attempt_void; or master_key_missing: the server does not have the key of the queue's encryption."
 //	@Failure		415		{object}	Problem	"unsupported_media_type"
 //	@Router			/v1/queues/{queue}/messages/receive [post]
 func (a api) receiveMessages(w http.ResponseWriter, r *http.Request) error {
@@ -84,6 +84,7 @@ func (a api) deliver(w http.ResponseWriter, r *http.Request, messages []service.
 //	@Param			cursor	query		string	false	"The cursor of the page before."
 //	@Success		200		{object}	MessagePage
 //	@Failure		404		{object}	Problem	"queue_not_found"
+//	@Failure		409		{object}	Problem	"master_key_missing: the server does not have the key of the queue's encryption."
 //	@Router			/v1/queues/{queue}/messages [get]
 func (a api) peekMessages(w http.ResponseWriter, r *http.Request) error {
 	limit, err := queryLimit(r)

@@ -54,7 +54,7 @@ var textParams = []string{"delay_seconds", "group_id", "deduplication_id"}
 //	@Success		200					{object}	SendResults		"One result for each message, in their order."
 //	@Success		201					{object}	Sent			"The message was sent."
 //	@Failure		404					{object}	Problem			"queue_not_found"
-//	@Failure		409					{object}	Problem			"key_in_use: a send with this Idempotency-Key is being carried out."
+//	@Failure		409					{object}	Problem			"key_in_use: a send with this Idempotency-Key is being carried out; or master_key_missing: the server does not have the key of the queue's encryption."
 //	@Failure		413					{object}	Problem			"request_too_large, message_too_large or batch_too_large"
 //	@Failure		415					{object}	Problem			"unsupported_media_type"
 //	@Failure		422					{object}	Problem			"key_reused: this Idempotency-Key has named a send of other messages."

@@ -93,6 +93,7 @@ func (s *server) do(request *http.Request) *answer {
 	if response.Header.Get("X-Request-Id") == "" {
 		s.t.Errorf("%s %s was answered without a request id", request.Method, request.URL.Path)
 	}
+	wantSpecified(s.t, request, response.StatusCode)
 	return &answer{t: s.t, status: response.StatusCode, header: response.Header, body: string(body)}
 }
 

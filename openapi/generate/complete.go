@@ -38,7 +38,7 @@ func complete(spec *openapi3.T) error {
 			if operation.OperationID == "" || operation.Summary == "" || len(operation.Tags) == 0 {
 				return fmt.Errorf("%s %s needs an id, a summary and a tag", method, path)
 			}
-			completeOperation(operation)
+			completeOperation(method, operation)
 		}
 	}
 	return nil
@@ -129,7 +129,7 @@ func allowNoDeadLetter(spec *openapi3.T) error {
 }
 
 // completeOperation adds the errors and the headers that every operation can answer with.
-func completeOperation(operation *openapi3.Operation) {
+func completeOperation(method string, operation *openapi3.Operation) {
 	add := func(status int, description string) {
 		if operation.Responses.Status(status) == nil {
 			response := openapi3.NewResponse().WithDescription(description)
@@ -142,6 +142,9 @@ func completeOperation(operation *openapi3.Operation) {
 	add(http.StatusTooManyRequests, "rate_limited: the key or its account has made too many requests. Try again.")
 	add(http.StatusInternalServerError, "internal: a fault of the server.")
 	add(http.StatusServiceUnavailable, "unavailable or overloaded: try again later.")
+	if method != http.MethodGet {
+		add(http.StatusInsufficientStorage, "storage_full: the database's disk is full. Try again when there is room.")
+	}
 	if body := operation.RequestBody; body != nil {
 		delete(body.Value.Extensions, "x-originalParamName")
 		add(http.StatusRequestEntityTooLarge, "request_too_large")
