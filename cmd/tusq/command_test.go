@@ -44,6 +44,7 @@ func runAs(ctx context.Context, serverURL, token string, stdin io.Reader, args .
 	var flags struct {
 		Globals
 		Queue   QueueCmd   `cmd:""`
+		Key     KeyCmd     `cmd:""`
 		User    UserCmd    `cmd:""`
 		Send    SendCmd    `cmd:""`
 		Receive ReceiveCmd `cmd:""`
@@ -51,6 +52,7 @@ func runAs(ctx context.Context, serverURL, token string, stdin io.Reader, args .
 		Bench   BenchCmd   `cmd:""`
 		Doctor  doctorCmd  `cmd:""`
 		Fsck    fsckCmd    `cmd:""`
+		Migrate migrateCmd `cmd:""`
 	}
 	flags.Stdin, flags.Stdout, flags.Stderr, flags.Token = stdin, &stdout, &stderr, token
 	if credentials, ok := service.ParseCredentials(token); ok {

@@ -25,8 +25,8 @@ type KeyCmd struct {
 // KeyCreateCmd creates a key.
 type KeyCreateCmd struct {
 	Name    string        `required:"" help:"For people."`
-	Role    string        `enum:",admin,operator,producer,consumer,viewer" default:"" placeholder:"ROLE" xor:"rights" help:"What it may do: admin (everything), operator (all but keys and the audit log), producer (send), consumer (receive, delete, extend) or viewer (look at messages); all see queues."`
-	Actions []string      `placeholder:"ACTION,..." xor:"rights" help:"The same in detail, such as send_messages,get_queue."`
+	Role    string        `enum:",admin,operator,producer,consumer,viewer" default:"" placeholder:"ROLE" help:"What it may do: admin (everything), operator (all but keys and the audit log), producer (send), consumer (receive, delete, extend) or viewer (look at messages); all see queues."`
+	Actions []string      `placeholder:"ACTION,..." help:"Instead of --role, in detail, such as send_messages,get_queue."`
 	Queues  []string      `default:"*" placeholder:"NAME,..." help:"Queues that it is for: names, or beginnings that end with *."`
 	Sources []string      `placeholder:"CIDR,..." help:"Networks that it may be used from. Absent: all."`
 	Expires time.Duration `placeholder:"DURATION" help:"How long it works, such as 720h. Absent: until it is revoked."`
@@ -35,12 +35,12 @@ type KeyCreateCmd struct {
 
 // Run creates the key.
 func (cmd *KeyCreateCmd) Run(ctx context.Context, g *Globals) error {
+	if (cmd.Role != "") == (len(cmd.Actions) > 0) {
+		return errors.New("say what the key may do by one of --role or --actions")
+	}
 	actions := cmd.Actions
 	if cmd.Role != "" {
 		actions = service.ActionNames(service.RoleActions(cmd.Role))
-	}
-	if len(actions) == 0 {
-		return errors.New("say what the key may do: --role or --actions")
 	}
 	if cmd.Expires < 0 || cmd.Expires%time.Second != 0 {
 		return errors.New("--expires must be whole seconds")
