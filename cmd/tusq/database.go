@@ -89,6 +89,15 @@ func (d *database) requireSchema(ctx context.Context) error {
 	case !status.Current():
 		return fmt.Errorf("the database's schema is at version %d, this binary needs %d: run tusq migrate up", status.Database, status.Binary)
 	}
+	return checkSupport(status)
+}
+
+// checkSupport fails where the schema no longer supports this binary.
+func checkSupport(status migrations.Status) error {
+	if status.OldestSupported > status.Binary {
+		return fmt.Errorf("%w: it is at version %d and supports binaries from version %d on, this one has %d",
+			migrations.ErrTooNew, status.Database, status.OldestSupported, status.Binary)
+	}
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 
 type migrateCmd struct {
 	Up     migrateUpCmd     `cmd:"" help:"Apply the migrations that are missing. Safe to run from many places at once."`
-	Status migrateStatusCmd `cmd:"" help:"Tell the schema's version. Exits with 1 when migrations are missing."`
+	Status migrateStatusCmd `cmd:"" help:"Tell the schema's version. Exits with 1 when migrations are missing, or when the schema no longer supports this binary."`
 }
 
 type migrateUpCmd struct {
@@ -56,8 +56,11 @@ func (c *migrateStatusCmd) Run(ctx context.Context, g *Globals) error {
 	} else {
 		_, err = fmt.Fprintf(g.Stdout, "database: version %d\nthis binary: version %d\n", status.Database, status.Binary)
 	}
-	if err == nil && !status.Current() {
-		err = fmt.Errorf("%d migrations are missing: run tusq migrate up", status.Binary-status.Database)
+	switch {
+	case err != nil:
+		return err
+	case !status.Current():
+		return fmt.Errorf("%d migrations are missing: run tusq migrate up", status.Binary-status.Database)
 	}
-	return err
+	return checkSupport(status)
 }

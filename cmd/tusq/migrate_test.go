@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tusq/internal/pgtest"
+	"tusq/migrations"
 )
 
 // TestMigrationWaitsForItsTables: whoever uses them does not make the command fail, and is told of.
@@ -44,5 +46,24 @@ LOCK TABLE schema_migrations`); err != nil {
 	}
 	if !log.has("waiting to migrate") {
 		t.Error("the log does not say why it took so long")
+	}
+}
+
+// TestSchemaThatIsTooNew: no command works on it, nor calls it well.
+func TestSchemaThatIsTooNew(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `UPDATE schema_state SET version = 99, oldest_supported = 98`); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"fsck"}, {"fsck", "--fix"}, {"migrate", "status"}, {"migrate", "up"}} {
+		if _, err := run(t.Context(), "", nil, append(args, "--database-url", url)...); !errors.Is(err, migrations.ErrTooNew) {
+			t.Errorf("%v: %v", args, err)
+		}
 	}
 }
