@@ -42,7 +42,7 @@ type migrateStatusCmd struct {
 
 // Run tells where the schema is.
 func (c *migrateStatusCmd) Run(ctx context.Context, g *Globals) error {
-	db, err := c.open(ctx, slog.New(slog.NewTextHandler(g.Stderr, nil)))
+	db, err := c.openExisting(ctx, slog.New(slog.NewTextHandler(g.Stderr, nil)))
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"tusq/internal/embeddedpg"
 	"tusq/internal/pgtest"
 	"tusq/migrations"
 )
@@ -66,4 +72,55 @@ func TestSchemaThatIsTooNew(t *testing.T) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
+}
+
+// TestMigrateStatusMakesNoDatabase: a data directory that is not there stays so.
+func TestMigrateStatusMakesNoDatabase(t *testing.T) {
+	t.Parallel()
+	dataDir := newDataDir(t)
+	if _, err := run(t.Context(), "", nil, "migrate", "status", "--data-dir", dataDir); !errors.Is(err, embeddedpg.ErrNoCluster) {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+	if _, err := os.Stat(dataDir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the directory was made: %v", err)
+	}
+}
+
+// TestMigrateStatusBesideAServer asks the private PostgreSQL that another process runs.
+func TestMigrateStatusBesideAServer(t *testing.T) {
+	t.Parallel()
+	dataDir := newDataDir(t)
+	server, err := embeddedpg.Start(t.Context(), embeddedpg.Options{DataDir: dataDir, Settings: map[string]string{"fsync": "off"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := run(t.Context(), "", nil, "migrate", "status", "--data-dir", dataDir); err == nil || !strings.Contains(err.Error(), "migrations are missing") {
+		t.Errorf("before migrating: %v", err)
+	}
+	if _, err := migrations.Up(t.Context(), server.URL()); err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t.Context(), "", nil, "migrate", "status", "--data-dir", dataDir)
+	if err != nil || !strings.Contains(out.stdout, "database: version") {
+		t.Errorf("beside a server: %v\n%s", err, out.stdout)
+	}
+}
+
+// newDataDir names a data directory that does not exist yet, where the user of a private PostgreSQL can reach it.
+func newDataDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tusq-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "data")
 }
