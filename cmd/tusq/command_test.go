@@ -41,30 +41,14 @@ func run(ctx context.Context, serverURL string, stdin io.Reader, args ...string)
 // runAs is run with a token in the environment, and its secret for SQS.
 func runAs(ctx context.Context, serverURL, token string, stdin io.Reader, args ...string) (output, error) {
 	var stdout, stderr bytes.Buffer
-	var flags struct {
-		Globals
-		Queue   QueueCmd   `cmd:""`
-		Key     KeyCmd     `cmd:""`
-		User    UserCmd    `cmd:""`
-		Send    SendCmd    `cmd:""`
-		Receive ReceiveCmd `cmd:""`
-		Audit   AuditCmd   `cmd:""`
-		Bench   BenchCmd   `cmd:""`
-		Doctor  doctorCmd  `cmd:""`
-		Fsck    fsckCmd    `cmd:""`
-		Migrate migrateCmd `cmd:""`
-	}
+	var flags cli
 	flags.Stdin, flags.Stdout, flags.Stderr, flags.Token = stdin, &stdout, &stderr, token
 	if credentials, ok := service.ParseCredentials(token); ok {
 		flags.Bench.SecretKey = credentials.Secret.Reveal()
 	}
-	parser, err := kong.New(&flags, kong.Writers(&stdout, &stderr), kong.BindTo(ctx, (*context.Context)(nil)))
-	if err != nil {
-		return output{}, err
-	}
-	parsed, err := parser.Parse(append(args, "--url", serverURL))
+	parsed, err := newParser(ctx, &flags, kong.Writers(&stdout, &stderr)).Parse(append(args, "--url", serverURL))
 	if err == nil {
-		err = parsed.Run(&flags.Globals)
+		err = parsed.Run()
 	}
 	return output{stdout.String(), stderr.String()}, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -43,17 +44,7 @@ func execute(args []string) int {
 	defer stop()
 	c := cli{Globals: Globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Token: os.Getenv("TUSQ_TOKEN")}}
 	c.Bench.SecretKey, c.Bench.SessionToken = os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")
-	parser, err := kong.New(&c,
-		kong.Name("tusq"),
-		kong.Description("A message queue service on PostgreSQL: an SQS that you own."),
-		kong.Vars{"version": version.String()},
-		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(&c.Globals),
-		kong.UsageOnError(),
-	)
-	if err != nil {
-		panic(err) // the structs' tags are wrong
-	}
+	parser := newParser(ctx, &c)
 	command, err := parser.Parse(args)
 	if err != nil {
 		parser.FatalIfErrorf(err)
@@ -63,6 +54,33 @@ func execute(args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// newParser makes the parser of command lines into c, whose commands run until ctx ends.
+func newParser(ctx context.Context, c *cli, more ...kong.Option) *kong.Kong {
+	return kong.Must(c, append([]kong.Option{
+		kong.Name("tusq"),
+		kong.Description("A message queue service on PostgreSQL: an SQS that you own."),
+		kong.Vars{"version": version.String()},
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&c.Globals),
+		kong.NamedMapper("path", kong.MapperFunc(decodePath)),
+		kong.UsageOnError(),
+	}, more...)...)
+}
+
+// decodePath makes a path absolute. An empty one stays so, where Kong makes it the working directory: a variable
+// that is set to nothing gives no path.
+func decodePath(ctx *kong.DecodeContext, target reflect.Value) error {
+	var path string
+	if err := ctx.Scan.PopValueInto("path", &path); err != nil {
+		return err
+	}
+	if path != "" {
+		path = kong.ExpandPath(path)
+	}
+	target.SetString(path)
+	return nil
 }
 
 // errSignal is the cause of a context that a signal has ended.
