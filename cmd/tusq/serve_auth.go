@@ -202,7 +202,10 @@ func (c *serveCmd) bootstrap(ctx context.Context, svc *service.Service, out io.W
 		}
 	}
 	made, created, err := svc.CreateFirstKey(ctx, given)
-	if err != nil {
+	switch {
+	case known && service.ErrorCode(err) == service.CodeKeyNotFound:
+		return fmt.Errorf("no key works, and the one of %s was revoked or has expired: give another, made by `tusq key token`", envBootstrapKey)
+	case err != nil:
 		return fmt.Errorf("make the first key: %w", err)
 	}
 	if !created {

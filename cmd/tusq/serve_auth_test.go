@@ -1,11 +1,15 @@
 package main
 
 import (
+	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"tusq/test/testserver"
 )
 
 // TestWhoNeedsAKey: everybody, but on a server that is for its own machine, or where somebody says so.
@@ -41,5 +45,24 @@ func TestWhoNeedsAKey(t *testing.T) {
 		if on, hosts := flags.Serve.on(), flags.Serve.hosts(); on != test.on || !slices.Equal(hosts, test.hosts) {
 			t.Errorf("%q: on %v, hosts %q; want %v, %q", test.flags, on, hosts, test.on, test.hosts)
 		}
+	}
+}
+
+// TestBootstrapKeyThatWasRevoked: where no key works, it is not made again, and the error says what to do.
+func TestBootstrapKeyThatWasRevoked(t *testing.T) {
+	server := testserver.NewSecure(t)
+	t.Setenv(envBootstrapKey, server.Token())
+	c := serveCmd{authFlags: authFlags{Auth: "on"}}
+	start := func() error {
+		return c.bootstrap(t.Context(), server.Service, io.Discard, slog.New(slog.DiscardHandler))
+	}
+	if err := start(); err != nil {
+		t.Errorf("a start while the key works: %v", err)
+	}
+	if _, err := runAs(t.Context(), server.URL, server.Token(), nil, "key", "revoke", server.Admin.KeyID); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(); err == nil || !strings.Contains(err.Error(), envBootstrapKey) || !strings.Contains(err.Error(), "tusq key token") {
+		t.Errorf("a start after it was revoked: %v", err)
 	}
 }
