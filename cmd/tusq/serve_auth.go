@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"tusq/api/auth"
@@ -86,6 +87,20 @@ func (c *serveCmd) publicHost() string {
 		return ""
 	}
 	return public.Hostname()
+}
+
+// checkPublicURL fails where clients could not call a URL that begins so. It shows nothing of the text, which may
+// hold a password.
+func checkPublicURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	public, err := url.Parse(text)
+	if err != nil || public.Scheme != "http" && public.Scheme != "https" || public.Hostname() == "" ||
+		public.User != nil || strings.ContainsAny(text, "?# ") {
+		return errors.New("--public-url must be http:// or https:// and a host, without a user, a query or a fragment, such as https://queue.example.com")
+	}
+	return nil
 }
 
 // hosts are the names by which the server may be asked for where nobody needs a key: see api.Options.

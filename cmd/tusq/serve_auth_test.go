@@ -66,3 +66,41 @@ func TestBootstrapKeyThatWasRevoked(t *testing.T) {
 		t.Errorf("a start after it was revoked: %v", err)
 	}
 }
+
+// TestPublicURL: what queue URLs begin with is a URL that clients can call.
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	for url, works := range map[string]bool{
+		"":                                true,
+		"http://localhost:9324":           true,
+		"https://tusq.example.com":        true,
+		"HTTPS://tusq.example.com/":       true,
+		"https://[2001:db8::1]:443":       true,
+		"https://example.com/queues":      true,
+		"tusq.example.com":                false,
+		"tusq.example.com:9324":           false,
+		"//tusq.example.com":              false,
+		"http:tusq.example.com":           false,
+		"%%":                              false,
+		"http://":                         false,
+		"http://:9324":                    false,
+		"https://tusq example.com":        false,
+		"https://example.com/a b":         false,
+		"https://example.com:port":        false,
+		"ftp://x":                         false,
+		"https://user:s3cret@example.com": false,
+		"https://user:s3cret%zz@x":        false,
+		"https://s3cret@example.com":      false,
+		"https://example.com?a=b":         false,
+		"https://example.com/?":           false,
+		"https://example.com/#":           false,
+	} {
+		_, err := newParser(t.Context(), new(cli)).Parse([]string{"serve", "--public-url", url})
+		if (err == nil) != works {
+			t.Errorf("%q: %v", url, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), "--public-url") || strings.Contains(err.Error(), "s3cret")) {
+			t.Errorf("%q: the error does not name the flag, or shows the password: %v", url, err)
+		}
+	}
+}
