@@ -13,6 +13,7 @@ type queueView struct {
 	Counts   countsView
 	Filters  []filter
 	Messages []messageRow
+	Sealed   failure // why the messages are not shown: the server cannot decrypt them
 	State    service.State
 	Paged    bool   // not the first page of messages
 	Next     string // address of the next page; empty on the last
@@ -60,8 +61,13 @@ func (c *console) getQueue(w http.ResponseWriter, r *http.Request) error {
 	peek := readPeek(r)
 	may := newMay(caller, name)
 	var messages service.MessagePage
+	var sealed failure
 	if may.Peek {
-		if messages, err = c.svc.PeekMessages(ctx, caller, name, peek); err != nil {
+		messages, err = c.svc.PeekMessages(ctx, caller, name, peek)
+		switch {
+		case service.ErrorCode(err) == service.CodeMasterKeyMissing:
+			sealed = formFailure(err)
+		case err != nil:
 			return err
 		}
 	}
@@ -76,6 +82,7 @@ func (c *console) getQueue(w http.ResponseWriter, r *http.Request) error {
 		Counts:   newCounts(name, counts),
 		Filters:  filters(name, peek.State),
 		Messages: newMessageRows(name, messages.Messages, peek),
+		Sealed:   sealed,
 		State:    peek.State,
 		Paged:    peek.Cursor != "",
 		Send:     sendView{Queue: name},

@@ -11,7 +11,11 @@ import (
 
 	"golang.org/x/net/html"
 
+	"tusq/api/auth"
+	"tusq/internal/pgtest"
 	"tusq/service"
+	secrets "tusq/test/canary"
+	"tusq/test/testservice"
 )
 
 func TestQueuePageShowsSettingsAndCounts(t *testing.T) {
@@ -74,6 +78,32 @@ func TestQueuePageThatPollsLoadsAgainWhenTheQueueIsGone(t *testing.T) {
 	got := f.do(r)
 	if got.status != http.StatusNotFound || got.header.Get("HX-Refresh") != "true" {
 		t.Errorf("status %d, HX-Refresh %q, want 404 and true", got.status, got.header.Get("HX-Refresh"))
+	}
+}
+
+// TestQueuePageWithoutTheMasterKey: only the messages cannot be shown.
+func TestQueuePageWithoutTheMasterKey(t *testing.T) {
+	t.Parallel()
+	keys, err := service.ParseMasterKeys(service.NewMasterKey().Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := pgtest.New(t)
+	f := &fixture{t: t, caller: testservice.Caller, svc: testservice.On(t, database, service.Options{MasterKeys: keys})}
+	f.createQueue("orders", service.QueueChange{Encryption: new(service.EncryptionBody)})
+	f.send("orders", service.SendMessage{Body: "a"}, service.SendMessage{Body: "b"})
+
+	f.svc = testservice.On(t, database, service.Options{})
+	f.handler = auth.Off(testservice.Account)(New(f.svc, Options{Logger: secrets.Logger(t)}))
+	got := f.get("/console/queues/orders")
+	got.want(t, http.StatusOK, "does not have the master key")
+	if said := got.fact(t, "Visible"); said != "2" || got.has("The queue is empty") {
+		t.Errorf("visible: %q, want 2, and no word of an empty queue:\n%s", said, got.text())
+	}
+	for _, text := range []string{"Purge…", "Delete…"} {
+		if len(got.links(text)) != 1 {
+			t.Errorf("the page has no link %q", text)
+		}
 	}
 }
 
