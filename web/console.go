@@ -11,6 +11,8 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"strings"
 
 	"tusq/internal/telemetry"
 	"tusq/service"
@@ -20,6 +22,9 @@ import (
 type Options struct {
 	Logger *slog.Logger // of what people purge, delete and redrive; nil: slog.Default()
 	SignIn *SignIn      // nil: callers are found by others, or authentication is off
+
+	PublicURL      string         // under which browsers reach the server; "": the request's own
+	TrustedProxies []netip.Prefix // whose X-Forwarded-Proto and X-Forwarded-Host are believed
 }
 
 // New makes the handler of /console and all paths below it. Without SignIn it expects
@@ -29,7 +34,10 @@ func New(svc *service.Service, options Options) http.Handler {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	c := &console{svc: svc, log: options.Logger, signIn: options.SignIn, mux: http.NewServeMux()}
+	c := &console{
+		svc: svc, log: options.Logger, signIn: options.SignIn, mux: http.NewServeMux(),
+		publicURL: strings.TrimRight(options.PublicURL, "/"), proxies: options.TrustedProxies,
+	}
 	c.routes()
 	return c
 }
@@ -39,7 +47,10 @@ type console struct {
 	log    *slog.Logger
 	signIn *SignIn // nil: nobody signs in here
 	mux    *http.ServeMux
-	origin http.CrossOriginProtection
+
+	publicURL string // see Options
+	proxies   []netip.Prefix
+	origin    http.CrossOriginProtection
 }
 
 // handler answers one request, or returns the error that the console tells.

@@ -21,6 +21,7 @@ type queuesView struct {
 	Rows     rowsView
 	Create   createView
 	Endpoint string // the server's own address, for the examples
+	Keys     bool   // whether callers need them
 }
 
 // rowsView is the part of the list that is polled.
@@ -36,7 +37,7 @@ type queueRow struct {
 
 func (c *console) listQueues(w http.ResponseWriter, r *http.Request) error {
 	prefix, cursor := r.FormValue("prefix"), r.FormValue("cursor")
-	page := queuesView{Prefix: prefix, Paged: cursor != "", Endpoint: endpoint(r)}
+	page := queuesView{Prefix: prefix, Paged: cursor != "", Endpoint: c.endpoint(r), Keys: c.signIn != nil}
 	shown := view{Template: "queues", Title: "Queues", Notice: notice(r)}
 
 	rows, next, err := c.readRows(r.Context(), prefix, cursor)
@@ -102,12 +103,4 @@ func fingerprint(shown any) string {
 	hash := fnv.New64a()
 	_, _ = fmt.Fprint(hash, shown) // a hash takes everything
 	return fmt.Sprintf("%x", hash.Sum64())
-}
-
-// endpoint is the server's address as the browser knows it.
-func endpoint(r *http.Request) string {
-	if r.TLS != nil {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
 }

@@ -2,14 +2,20 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/net/html"
 
+	"tusq/api/auth"
 	"tusq/service"
+	secrets "tusq/test/canary"
+	"tusq/test/testservice"
 )
 
 // canary would add an element or run a script where it is not shown as text.
@@ -21,6 +27,43 @@ func TestEmptyListTellsANewcomerWhatToDo(t *testing.T) {
 	got.want(t, http.StatusOK, "No queues yet", "tusq queue create orders",
 		"curl http://queues.example:9324/v1/queues -H 'Content-Type: application/json'")
 	got.polled(t, "rows") // a queue made elsewhere appears
+}
+
+// TestExamplesAreForTheBrowsersAddress: what the page says to type works where it is read.
+func TestExamplesAreForTheBrowsersAddress(t *testing.T) {
+	t.Parallel()
+	svc := testservice.New(t)
+	proxies := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} // where httptest's requests come from
+	forwarded := http.Header{"X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"queue.example:8443"}}
+	for _, test := range []struct {
+		name    string
+		options Options
+		header  http.Header
+		want    string
+	}{
+		{"plain", Options{}, nil, "http://tusq:9324"},
+		{"a proxy that is not trusted", Options{}, forwarded, "http://tusq:9324"},
+		{"a trusted proxy", Options{TrustedProxies: proxies}, forwarded, "https://queue.example:8443"},
+		{"a trusted proxy that keeps the host", Options{TrustedProxies: proxies}, http.Header{"X-Forwarded-Proto": {"https"}}, "https://tusq:9324"},
+		{"a trusted proxy that sends no name", Options{TrustedProxies: proxies}, http.Header{"X-Forwarded-Host": {"a/b"}}, "http://tusq:9324"},
+		{"a public URL", Options{PublicURL: "https://queue.example/", TrustedProxies: proxies}, forwarded, "https://queue.example"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.options.Logger = secrets.Logger(t)
+			f := &fixture{t: t, svc: svc, handler: auth.Off(testservice.Account)(New(svc, test.options))}
+			r := httptest.NewRequest(http.MethodGet, "http://tusq:9324/console/queues", nil)
+			maps.Copy(r.Header, test.header)
+			f.do(r).want(t, http.StatusOK, "curl "+test.want+"/v1/queues -H 'Content-Type", "their endpoint is "+test.want+".")
+		})
+	}
+}
+
+// TestExamplesShowWhereTheKeyGoes: where callers need one.
+func TestExamplesShowWhereTheKeyGoes(t *testing.T) {
+	b := setupSignIn(t, Options{})
+	b.post("/console/signin", "account", testservice.Account, "user", "ann", "password", password)
+	b.get("/console/queues").want(t, http.StatusOK, "curl http://localhost:9324/v1/queues -H \"Authorization: Bearer $TUSQ_TOKEN\" -H 'Content-Type",
+		"curl http://localhost:9324/v1/queues/orders/messages -H \"Authorization: Bearer $TUSQ_TOKEN\" -H 'Content-Type", "TUSQ_TOKEN is")
 }
 
 func TestListShowsQueuesWithCounts(t *testing.T) {

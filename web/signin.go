@@ -1,9 +1,7 @@
 package web
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"path"
 	"strings"
@@ -14,9 +12,7 @@ import (
 
 // SignIn configures the console's own authentication.
 type SignIn struct {
-	Account        string         // that the form proposes
-	PublicURL      string         // under which browsers reach the console; "": the request's own
-	TrustedProxies []netip.Prefix // whose X-Forwarded-Proto is believed
+	Account string // that the form proposes
 }
 
 const (
@@ -117,14 +113,14 @@ func (c *console) signInForm(w http.ResponseWriter, r *http.Request) error {
 			return nil
 		}
 	}
-	form := signInView{Action: signInURL(next), Account: c.signIn.Account, Refused: !c.signIn.isFit(r)}
+	form := signInView{Action: signInURL(next), Account: c.signIn.Account, Refused: !c.isFit(r)}
 	return c.render(w, r, view{Template: "signin", Title: "Sign in", Page: form})
 }
 
 // beginSession signs somebody in. A session that the browser had ends.
 func (c *console) beginSession(w http.ResponseWriter, r *http.Request) error {
 	next := r.URL.Query().Get("next")
-	if !c.signIn.isFit(r) {
+	if !c.isFit(r) {
 		return service.Errorf(service.CodeForbidden, "This connection is not encrypted: nothing was looked at. Change the password or revoke the key.")
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxSignIn)
@@ -180,7 +176,7 @@ const (
 
 func (c *console) newCookie(r *http.Request, token string) *http.Cookie {
 	cookie := &http.Cookie{Name: plainCookie, Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}
-	if c.signIn.isSecure(r) {
+	if c.isSecure(r) {
 		cookie.Name, cookie.Secure = secureCookie, true
 	}
 	return cookie
@@ -189,7 +185,7 @@ func (c *console) newCookie(r *http.Request, token string) *http.Cookie {
 // readCookie returns the token of the browser's session, "" where it has none.
 func (c *console) readCookie(r *http.Request) string {
 	name := plainCookie
-	if c.signIn.isSecure(r) {
+	if c.isSecure(r) {
 		name = secureCookie
 	}
 	cookie, err := r.Cookie(name)
@@ -197,40 +193,4 @@ func (c *console) readCookie(r *http.Request) string {
 		return ""
 	}
 	return cookie.Value
-}
-
-// isSecure tells whether browsers reach the console by HTTPS.
-func (s *SignIn) isSecure(r *http.Request) bool {
-	if r.TLS != nil || strings.HasPrefix(strings.ToLower(s.PublicURL), "https://") {
-		return true
-	}
-	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	return s.isProxy(peer(r)) && strings.TrimSpace(proto) == "https"
-}
-
-// isFit tells whether a secret may be sent on this connection: by HTTPS, or inside this machine.
-func (s *SignIn) isFit(r *http.Request) bool { return s.isSecure(r) || isLoopback(r.Host) }
-
-func isLoopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// isProxy tells whether an address may speak for others.
-func (s *SignIn) isProxy(from netip.Addr) bool {
-	for _, network := range s.TrustedProxies {
-		if network.Contains(from) {
-			return true
-		}
-	}
-	return false
-}
-
-// peer is the address of a connection's other end.
-func peer(r *http.Request) netip.Addr {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero one is in no network
-	return from.Addr().Unmap()
 }

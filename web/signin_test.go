@@ -30,7 +30,7 @@ type browser struct {
 	host   string
 }
 
-func setupSignIn(t *testing.T, options SignIn) *browser {
+func setupSignIn(t *testing.T, options Options) *browser {
 	t.Helper()
 	t.Parallel()
 	keys, err := service.ParseMasterKeys(service.NewMasterKey().Reveal())
@@ -38,9 +38,9 @@ func setupSignIn(t *testing.T, options SignIn) *browser {
 		t.Fatal(err)
 	}
 	svc := testservice.On(t, pgtest.New(t), service.Options{Account: testservice.Account, MasterKeys: keys})
-	options.Account = testservice.Account
+	options.Logger, options.SignIn = slog.New(slog.DiscardHandler), &SignIn{Account: testservice.Account}
 	f := &fixture{t: t, svc: svc, caller: testservice.Caller}
-	f.handler = New(svc, Options{Logger: slog.New(slog.DiscardHandler), SignIn: &options})
+	f.handler = New(svc, options)
 	b := &browser{fixture: f, host: "localhost:9324"}
 	b.createUser("ann", service.Everything())
 	return b
@@ -96,7 +96,7 @@ func (b *browser) signIn(name, password string) *page {
 }
 
 func TestSigningInIsAskedFor(t *testing.T) {
-	b := setupSignIn(t, SignIn{})
+	b := setupSignIn(t, Options{})
 	b.createQueue("orders", service.QueueChange{})
 	b.send("orders", service.SendMessage{Body: "kept"})
 	for path, next := range map[string]string{
@@ -136,7 +136,7 @@ func TestSigningInIsAskedFor(t *testing.T) {
 }
 
 func TestSigningInAndOut(t *testing.T) {
-	b := setupSignIn(t, SignIn{})
+	b := setupSignIn(t, Options{})
 	b.createQueue("orders", service.QueueChange{})
 	b.send("orders", service.SendMessage{Body: "a"})
 	b.get("/console/signin").want(t, http.StatusOK, "Sign in", "With a key")
@@ -170,7 +170,7 @@ func TestSigningInAndOut(t *testing.T) {
 }
 
 func TestSigningInByKey(t *testing.T) {
-	b := setupSignIn(t, SignIn{})
+	b := setupSignIn(t, Options{})
 	b.createQueue("orders", service.QueueChange{})
 	key, credentials, err := b.svc.CreateKey(t.Context(), b.caller, service.CreateKey{Name: "viewer", Rights: viewing})
 	if err != nil {
@@ -196,7 +196,7 @@ func TestSigningInByKey(t *testing.T) {
 
 // What is wrong is not told, and what was typed is shown as text, but for secrets.
 func TestSigningInRefuses(t *testing.T) {
-	b := setupSignIn(t, SignIn{})
+	b := setupSignIn(t, Options{})
 	const markup = `<img src=x onerror=alert(1)>"'`
 	var texts []string
 	for _, name := range []string{"ann", "nobody", markup} {
@@ -274,22 +274,22 @@ func TestSigningInNeedsHTTPS(t *testing.T) {
 	forwarded := func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") }
 	for _, test := range []struct {
 		name    string
-		options SignIn
+		options Options
 		host    string
 		change  func(*http.Request)
 		cookie  string // "": refused
 	}{
-		{"plain, on the machine", SignIn{}, "localhost:9324", nil, plainCookie},
-		{"plain, on the machine by its address", SignIn{}, "127.0.0.1", nil, plainCookie},
-		{"plain, on the machine by its IPv6 address", SignIn{}, "[::1]:9324", nil, plainCookie},
-		{"plain, elsewhere", SignIn{}, "tusq.example", nil, ""},
-		{"plain, elsewhere, by a name that looks local", SignIn{}, "localhost.example", nil, ""},
-		{"TLS", SignIn{}, "tusq.example", func(r *http.Request) { r.TLS = &tls.ConnectionState{} }, secureCookie},
-		{"a proxy that is not trusted", SignIn{}, "tusq.example", forwarded, ""},
-		{"a trusted proxy", SignIn{TrustedProxies: proxies}, "tusq.example", forwarded, secureCookie},
-		{"a trusted proxy with plain HTTP", SignIn{TrustedProxies: proxies}, "tusq.example", nil, ""},
-		{"a public URL", SignIn{PublicURL: "https://tusq.example"}, "tusq.example", nil, secureCookie},
-		{"a public URL with plain HTTP", SignIn{PublicURL: "http://tusq.example"}, "tusq.example", nil, ""},
+		{"plain, on the machine", Options{}, "localhost:9324", nil, plainCookie},
+		{"plain, on the machine by its address", Options{}, "127.0.0.1", nil, plainCookie},
+		{"plain, on the machine by its IPv6 address", Options{}, "[::1]:9324", nil, plainCookie},
+		{"plain, elsewhere", Options{}, "tusq.example", nil, ""},
+		{"plain, elsewhere, by a name that looks local", Options{}, "localhost.example", nil, ""},
+		{"TLS", Options{}, "tusq.example", func(r *http.Request) { r.TLS = &tls.ConnectionState{} }, secureCookie},
+		{"a proxy that is not trusted", Options{}, "tusq.example", forwarded, ""},
+		{"a trusted proxy", Options{TrustedProxies: proxies}, "tusq.example", forwarded, secureCookie},
+		{"a trusted proxy with plain HTTP", Options{TrustedProxies: proxies}, "tusq.example", nil, ""},
+		{"a public URL", Options{PublicURL: "https://tusq.example"}, "tusq.example", nil, secureCookie},
+		{"a public URL with plain HTTP", Options{PublicURL: "http://tusq.example"}, "tusq.example", nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := setupSignIn(t, test.options)
@@ -323,7 +323,7 @@ func TestSigningInNeedsHTTPS(t *testing.T) {
 // Every page that somebody who is signed in can come to keeps the rules for all pages, which do
 // and readPage check, also where everything that can be typed or sent is markup.
 func TestAllPagesOfSomebodySignedIn(t *testing.T) {
-	b := setupSignIn(t, SignIn{})
+	b := setupSignIn(t, Options{})
 	const markup = `</pre></textarea><script>alert(1)</script><img src=x onerror=alert(1) style=color:red>`
 	b.createQueue("dead", service.QueueChange{})
 	b.createQueue("orders", service.QueueChange{DeadLetter: &service.DeadLetter{Queue: "dead", MaxReceives: 1}, Tags: map[string]string{"a": "b"}})

@@ -46,7 +46,7 @@ type serveCmd struct {
 	Listen         string         `help:"Address to listen on." env:"TUSQ_LISTEN" default:"127.0.0.1:9324" placeholder:"HOST:PORT"`
 	Account        string         `help:"Account whose queues are served: 12 digits." env:"TUSQ_ACCOUNT" default:"000000000000" placeholder:"ID"`
 	Region         string         `help:"Region in the queues' ARNs." env:"TUSQ_REGION" default:"us-east-1" placeholder:"NAME"`
-	PublicURL      string         `help:"URL under which clients reach the service, http or https, for queue URLs; with https the console takes it that browsers come by HTTPS. Absent: the request's own host." env:"TUSQ_PUBLIC_URL" placeholder:"URL"`
+	PublicURL      string         `help:"URL under which clients reach the service, http or https, for queue URLs and the console's examples; with https the console takes it that browsers come by HTTPS. Absent: the request's own host." env:"TUSQ_PUBLIC_URL" placeholder:"URL"`
 	StrictAWS      bool           `name:"strict-aws" help:"Keep Amazon's waits for SQS clients: 60 seconds before a deleted queue's name is used again, and between two purges; and its limit of 120,000 messages in flight." env:"TUSQ_STRICT_AWS" default:"true" negatable:""`
 	Proxies        []netip.Prefix `name:"trusted-proxies" help:"Networks of proxies whose X-Forwarded-For is believed, for the client's address, and X-Forwarded-Proto and X-Forwarded-Host, for queue URLs and the console." env:"TUSQ_TRUSTED_PROXIES" placeholder:"CIDR,..."`
 	DrainDelay     time.Duration  `help:"How long SIGTERM leaves a load balancer to notice that readiness fails." env:"TUSQ_DRAIN_DELAY" default:"1s"`
@@ -202,7 +202,7 @@ func (c *serveCmd) httpServer(door *door, svc *service.Service, log *slog.Logger
 			Region: c.Region, PublicURL: c.PublicURL, TrustedProxies: c.Proxies, Strict: c.StrictAWS, Logger: log,
 			Signatures: c.signatures(svc),
 		}),
-		Console: web.New(svc, web.Options{Logger: log, SignIn: c.signIn()}),
+		Console: web.New(svc, web.Options{Logger: log, SignIn: c.signIn(), PublicURL: c.PublicURL, TrustedProxies: c.Proxies}),
 	})
 	return &http.Server{
 		Handler:           handler,

@@ -245,5 +245,5 @@ func (c *serveCmd) signIn() *web.SignIn {
 	if !c.on() {
 		return nil
 	}
-	return &web.SignIn{Account: c.Account, PublicURL: c.PublicURL, TrustedProxies: c.Proxies}
+	return &web.SignIn{Account: c.Account}
 }
