@@ -130,7 +130,7 @@ func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 	if c.showsKeys() {
 		log.Warn("keys and messages can be read on the way to this server: give it --tls-cert, or --trusted-proxies of what encrypts in front of it")
 	}
-	printWelcome(g.Stdout, door.scheme()+"://"+listener.Addr().String(), c.on())
+	printWelcome(g.Stdout, door.url(), c.on())
 	return c.serve(ctx, door, svc, db, log)
 }
 

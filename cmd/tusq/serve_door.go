@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -179,6 +180,16 @@ func (d *door) scheme() string {
 		return "https"
 	}
 	return "http"
+}
+
+// url is an address of the server for who tries it on its own machine, where the console lets people sign in without
+// TLS: by no address that stands for all of them.
+func (d *door) url() string {
+	address := d.Addr().String()
+	if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().IsUnspecified() {
+		address = fmt.Sprintf("localhost:%d", at.Port())
+	}
+	return d.scheme() + "://" + address
 }
 
 // show adds the door's counts to the metrics.

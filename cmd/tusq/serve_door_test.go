@@ -64,3 +64,20 @@ func TestTooManyConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestWelcomeIsToThisMachine: the console lets people sign in by no address that stands for all of them.
+func TestWelcomeIsToThisMachine(t *testing.T) {
+	t.Parallel()
+	for address, host := range map[string]string{":0": "localhost", "0.0.0.0:0": "localhost", "127.0.0.1:0": "127.0.0.1"} {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		d := newDoor(listener, limitFlags{}, nil, slog.New(slog.DiscardHandler))
+		_, port, err := net.SplitHostPort(listener.Addr().String())
+		if want := "http://" + host + ":" + port; err != nil || d.url() != want {
+			t.Errorf("%s is welcomed to %s, want %s", address, d.url(), want)
+		}
+	}
+}

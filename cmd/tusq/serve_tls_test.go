@@ -64,7 +64,7 @@ func secure(t *testing.T, pair testcert.Pair, clients *testcert.Authority) *secu
 		t.Fatal(err)
 	}
 	serveDoor(t, s.door, testserver.Handler(t, testservice.New(t)))
-	s.url = s.scheme() + "://" + listener.Addr().String()
+	s.url = s.door.url()
 	return s
 }
 
