@@ -58,7 +58,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (*database, e
 	defer cancel()
 	server, err := embeddedpg.Start(ctx, d.options)
 	if err != nil {
-		return nil, fmt.Errorf("start the embedded PostgreSQL: %w", err)
+		return nil, fmt.Errorf("start the embedded PostgreSQL, for no --database-url is given: %w", err)
 	}
 	d.embedded, d.url = server, server.URL()
 	return d, nil
@@ -73,7 +73,7 @@ func (f databaseFlags) openExisting(ctx context.Context, log *slog.Logger) (*dat
 	url, running, err := embeddedpg.Attach(ctx, embeddedpg.Options{DataDir: f.DataDir, BinDir: f.PostgresBin, Logger: log})
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("look for the embedded PostgreSQL, for no --database-url is given: %w", err)
 	case running:
 		return &database{url: url, log: log}, nil
 	}

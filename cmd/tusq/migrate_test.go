@@ -111,6 +111,21 @@ func TestMigrateStatusBesideAServer(t *testing.T) {
 	}
 }
 
+// TestNoRoomForAPrivateDatabase: the error says what the image of tusq, which cannot make one, has to be given.
+func TestNoRoomForAPrivateDatabase(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"up", "status"} {
+		_, err := run(t.Context(), "", nil, "migrate", command, "--data-dir", filepath.Join(file, "data"))
+		if err == nil || !strings.Contains(err.Error(), "--database-url") {
+			t.Errorf("migrate %s with a directory that cannot be made: %v", command, err)
+		}
+	}
+}
+
 // newDataDir names a data directory that does not exist yet, where the user of a private PostgreSQL can reach it.
 func newDataDir(t *testing.T) string {
 	t.Helper()
