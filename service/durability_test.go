@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -69,6 +70,35 @@ func (s *witness) nameStandbys(names string) {
 			return
 		}
 	}
+}
+
+// awaitStandbys returns once commits wait for standbys that do not come. The checkpointer decides on that, and it may
+// hear of their names later than a session does.
+func (s *witness) awaitStandbys() {
+	s.t.Helper()
+	probe, err := pgx.ConnectConfig(s.ctx, s.conn.Config())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer probe.Close(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := probe.Exec(s.ctx, `SET synchronous_commit = on`)
+		for err == nil {
+			_, err = probe.Exec(s.ctx, `SELECT pg_logical_emit_message(true, 'probe', '')`)
+		}
+		ended <- err
+	}()
+	for waits := false; !waits; {
+		err := s.conn.QueryRow(s.ctx, `
+SELECT pg_terminate_backend(pid, 20000)
+FROM pg_stat_activity
+WHERE pid = $1 AND wait_event = 'SyncRep'`, probe.PgConn().PID()).Scan(&waits)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			s.t.Fatal(err)
+		}
+	}
+	<-ended
 }
 
 // levels are the different levels of the changes of one kind in a queue.
@@ -267,6 +297,7 @@ func TestLevelsDoNotHoldEachOtherUp(t *testing.T) {
 	t.Parallel()
 	w, see := durableWorld(t, pgtest.Server(t, map[string]string{"synchronous_commit": "local"}))
 	see.nameStandbys("nobody")
+	see.awaitStandbys()
 	w.create("replicated", service.QueueChange{Durability: new(service.DurabilityQuorum)})
 	var senders sync.WaitGroup
 	for range 8 { // more than its loops

@@ -46,6 +46,17 @@ func (s *Service) KeepAttempts() {
 	s.attempts.now = func() time.Time { return now }
 }
 
+// KeepRates stops the time by which the keys that are known may make more requests.
+func (s *Service) KeepRates() {
+	for _, key := range s.keys.now.Load().keys {
+		key.state.limiter.SetLimit(0)
+		key.account.SetLimit(0)
+	}
+}
+
+// FloorOf is where a queue's next claim begins.
+func (s *Service) FloorOf(queueID int64) Floor { return s.floors.of(queueID) }
+
 // Ended tells whether a caller's rights hold no longer.
 func Ended(caller Caller) bool {
 	select {

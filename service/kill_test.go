@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,12 +41,19 @@ func testKilledBackends(t *testing.T, queue string, keys bool, by func(*testing.
 	w.create(w.queue, service.QueueChange{})
 
 	killing, stopKilling := context.WithCancel(ctx)
-	killed := make(chan int, 1)
-	go func() { killed <- w.killBackends(killing, url) }()
-	sends := w.sendUntil(time.Now().Add(3*time.Second), keys)
+	var killed atomic.Int64
+	killer := make(chan struct{})
+	go func() {
+		defer close(killer)
+		w.killBackends(killing, url, &killed)
+	}()
+	end := time.Now().Add(3 * time.Second)
+	sends := w.sendWhile(func() bool {
+		return time.Now().Before(end) || ctx.Err() == nil && (killed.Load() == 0 || w.progress.Load() == 0)
+	}, keys)
 	received := w.receiveWhile(sends)
 	stopKilling()
-	n := <-killed
+	<-killer
 	received.drain(w)
 
 	acknowledged, unknown := 0, 0
@@ -61,6 +69,7 @@ func testKilledBackends(t *testing.T, queue string, keys bool, by func(*testing.
 		}
 		return true
 	})
+	n := killed.Load()
 	t.Logf("%d backends killed; %d messages acknowledged, %d with an unknown outcome, %d received", n, acknowledged, unknown, len(received.bodies))
 	if n == 0 || acknowledged == 0 || keys && unknown > 0 {
 		t.Errorf("%d backends killed, %d messages acknowledged: nothing was tested", n, acknowledged)
@@ -73,12 +82,12 @@ func testKilledBackends(t *testing.T, queue string, keys bool, by func(*testing.
 }
 
 // killBackends ends the flushes' backends every few milliseconds, but not before something was
-// acknowledged since the last time, and returns how many.
-func (w *world) killBackends(ctx context.Context, url string) (n int) {
+// acknowledged since the last time, and counts them.
+func (w *world) killBackends(ctx context.Context, url string, killed *atomic.Int64) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		w.t.Error(err)
-		return 0
+		return
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	tick := time.NewTicker(30 * time.Millisecond)
@@ -86,7 +95,7 @@ func (w *world) killBackends(ctx context.Context, url string) (n int) {
 	for before := int64(0); ; {
 		select {
 		case <-ctx.Done():
-			return n
+			return
 		case <-tick.C:
 		}
 		now := w.progress.Load()
@@ -94,16 +103,16 @@ func (w *world) killBackends(ctx context.Context, url string) (n int) {
 			continue
 		}
 		before = now
-		var ended int
+		var ended int64
 		err := conn.QueryRow(ctx, `
 SELECT count(pg_terminate_backend(pid))
 FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'tusq flush %'`).Scan(&ended)
 		if err != nil && ctx.Err() == nil {
 			w.t.Error(err)
-			return n
+			return
 		}
-		n += ended
+		killed.Add(ended)
 	}
 }
 
@@ -113,12 +122,12 @@ type sending struct {
 	done     chan struct{}
 }
 
-func (w *world) sendUntil(end time.Time, keys bool) *sending {
+func (w *world) sendWhile(going func() bool, keys bool) *sending {
 	s := &sending{done: make(chan struct{})}
 	var senders sync.WaitGroup
 	for n := range 8 {
 		senders.Go(func() {
-			for i := 0; time.Now().Before(end); i++ {
+			for i := 0; going(); i++ {
 				s.outcomes.Store(fmt.Sprint(n, "/", i), w.sendOne(n, i, keys))
 			}
 		})

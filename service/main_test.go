@@ -38,11 +38,22 @@ func setup(t *testing.T, change service.QueueChange) *world {
 	// Waking is by hints alone: the periodic check that makes up for them never comes.
 	w.Service = testservice.On(t, url, service.Options{CheckInterval: time.Hour})
 	w.other = testservice.On(t, url, service.Options{CheckInterval: time.Hour})
-	for _, replica := range []*service.Service{w.Service, w.other} {
-		<-replica.Listening()
-	}
+	meet(t, w.Service, w.other)
 	w.create(w.queue, change)
 	return w
+}
+
+// meet returns once each replica has heard of another: until then it may take itself for alone, and tell nobody of its events.
+func meet(t *testing.T, replicas ...*service.Service) {
+	t.Helper()
+	for _, replica := range replicas {
+		<-replica.Listening()
+		for end := time.Now().Add(long); time.Since(replica.LastHeard()) > 10*time.Second; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("a replica has not heard of the other")
+			}
+		}
+	}
 }
 
 func (w *world) create(name string, change service.QueueChange) service.Queue {

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -110,13 +111,14 @@ func TestRedriveOfFIFOGroupsKeepsTheirOrder(t *testing.T) {
 
 func TestRedriveAtARateCanBeCancelled(t *testing.T) {
 	w := setup(t, service.QueueChange{})
-	w.deadLetters("dead", "1", "2", "3")
+	const letters = 30 // it takes half a minute
+	w.deadLetters("dead", slices.Repeat([]string{"a"}, letters)...)
 	started := w.startRedrive(service.StartRedrive{Source: "dead", Rate: 1})
 	cancelled, err := w.other.CancelRedrive(w.ctx, caller, started.ID)
 	if err != nil || cancelled.Status != service.RedriveCancelling {
 		t.Fatalf("cancelled %+v, %v", cancelled, err)
 	}
-	if done := w.ended(started.ID); done.Status != service.RedriveCancelled || done.Moved == 3 {
+	if done := w.ended(started.ID); done.Status != service.RedriveCancelled || done.Moved == letters {
 		t.Errorf("ended %+v", done)
 	}
 	w.startRedrive(service.StartRedrive{Source: "dead"})
@@ -133,9 +135,9 @@ func TestRedriveFails(t *testing.T) {
 	wantCode(t, err, service.CodeInvalidParameter)
 	_, err = w.GetRedrive(w.ctx, caller, "nonsense")
 	wantCode(t, err, service.CodeRedriveNotFound)
-	if _, err := w.SendMessages(w.ctx, caller, "dead", service.SendMessages{Messages: []service.SendMessage{{Body: "sent to the dead"}}}); err != nil {
-		t.Fatal(err)
-	}
+	const homeless = 10
+	dead := &world{Service: w.Service, t: t, ctx: w.ctx, queue: "dead"}
+	dead.send(slices.Repeat([]string{"sent to the dead"}, homeless)...)
 	done := w.ended(w.startRedrive(service.StartRedrive{Source: "dead"}).ID)
 	if done.Status != service.RedriveFailed || done.Failure != service.FailureNoSource || done.Moved != 1 {
 		t.Errorf("ended %+v", done)
@@ -145,10 +147,11 @@ func TestRedriveFails(t *testing.T) {
 	if err := w.DeleteQueue(w.ctx, caller, "target"); err != nil {
 		t.Fatal(err)
 	}
-	if done := w.ended(started.ID); done.Failure != service.FailureNoDestination {
+	done = w.ended(started.ID)
+	if done.Failure != service.FailureNoDestination {
 		t.Errorf("ended %+v", done)
 	}
-	w.wantStats("dead", service.Stats{Visible: 1})
+	w.wantStats("dead", service.Stats{Visible: homeless - done.Moved})
 }
 
 // TestFlushesOfDeadLettersDoNotDeadlock lets two replicas send to a FIFO queue, exhaust its

@@ -30,6 +30,7 @@ type faulty struct {
 	repeated error           // what repeated receives end with, although they are committed; nil: nothing
 	away     atomic.Int32    // revocations that fail from now on
 	failure  error           // what they fail with; nil: with nothing that tells when to try again
+	check    time.Duration   // how often it is looked for what hints have missed; 0: as usual
 	flushes  atomic.Int32    // so far
 	claims   atomic.Int32    // claim statements so far
 	handoffs atomic.Int32    // messages that were to be stored already claimed
@@ -298,7 +299,7 @@ func setupFaulty(t *testing.T, queue string, store *faulty) *faultyWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	svc, err := service.New(ctx, store, service.Options{Logger: log, Permits: readers})
+	svc, err := service.New(ctx, store, service.Options{CheckInterval: store.check, Logger: log, Permits: readers})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package service_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"log/slog"
 	"net/netip"
@@ -282,7 +281,7 @@ func TestSignInWhileThePasswordChanges(t *testing.T) {
 // Nothing that was typed is logged but the names of users.
 func TestSignInsAreLogged(t *testing.T) {
 	t.Parallel()
-	var log bytes.Buffer
+	var log safeLog
 	svc := testservice.On(t, pgtest.New(t), service.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if _, err := svc.CreateUser(t.Context(), caller, service.CreateUser{Name: "ann", Password: password, Rights: viewer}); err != nil {
 		t.Fatal(err)
