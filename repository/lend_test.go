@@ -42,11 +42,14 @@ func TestLostFlushBehindAPoolerIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
+	if _, err := conn.Exec(s.ctx, deletesWait, pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatal(err)
+	}
 	locking, err := conn.Begin(s.ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := locking.Exec(s.ctx, `SELECT FROM messages FOR UPDATE`); err != nil {
+	if _, err := locking.Exec(s.ctx, `SELECT pg_advisory_xact_lock(1)`); err != nil {
 		t.Fatal(err)
 	}
 	flushed := make(chan error, 1)
@@ -71,6 +74,15 @@ func TestLostFlushBehindAPoolerIsEnded(t *testing.T) {
 	s.await(conn, `SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND datname = current_database()`, 0)
 	s.wantStats(service.Stats{InFlight: 1})
 }
+
+// deletesWait has those who delete messages wait for a lock, for as long as it takes.
+const deletesWait = `
+CREATE FUNCTION wait_for_lock() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock(1);
+	RETURN OLD;
+END $$;
+CREATE TRIGGER wait_for_lock BEFORE DELETE ON messages FOR EACH ROW EXECUTE FUNCTION wait_for_lock()`
 
 // await waits until a query counts so many.
 func (s *store) await(db interface {
