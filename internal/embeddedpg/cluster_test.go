@@ -96,14 +96,9 @@ func TestUnreachableDataDirectory(t *testing.T) {
 func TestUnreachableInitdbKilledWithItsParent(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	dataDir := newDataDir(t)
-	must(t, os.Chmod(filepath.Dir(dataDir), 0o700))
-	h := startHelper(t, dataDir, self(t), nil)
-	unfinished := filepath.Join(dataDir, unfinishedName)
-	eventually(t, func() bool { return exists(filepath.Join(unfinished, "PG_VERSION")) })
-	target, err := os.Readlink(unfinished)
+	dataDir := killInitdb(t, func(dataDir string) { must(t, os.Chmod(filepath.Dir(dataDir), 0o700)) })
+	target, err := os.Readlink(filepath.Join(dataDir, unfinishedName))
 	must(t, err)
-	h.kill()
 	start(t, dataDir)
 	if exists(target) {
 		t.Errorf("%s was left behind", target)

@@ -139,17 +139,29 @@ func TestReusedProcessID(t *testing.T) {
 
 func TestInitdbKilledWithItsParent(t *testing.T) {
 	t.Parallel()
-	dataDir := newDataDir(t)
-	h := startHelper(t, dataDir, self(t), nil)
-	eventually(t, func() bool { return exists(filepath.Join(dataDir, unfinishedName, "PG_VERSION")) })
-	h.kill()
-	if exists(filepath.Join(dataDir, clusterName)) {
-		t.Fatal("initdb was finished before it was killed")
-	}
+	dataDir := killInitdb(t, func(string) {})
 	insert(t, start(t, dataDir).URL())
 	if exists(filepath.Join(dataDir, unfinishedName)) {
 		t.Error("the unfinished cluster was left behind")
 	}
+}
+
+// killInitdb returns a data directory that it has had prepared, whose initdb was killed together with its parent.
+func killInitdb(t *testing.T, prepare func(dataDir string)) string {
+	t.Helper()
+	for range 5 {
+		dataDir := newDataDir(t)
+		prepare(dataDir)
+		h := startHelper(t, dataDir, self(t), nil)
+		finished := func() bool { return exists(filepath.Join(dataDir, clusterName)) }
+		eventually(t, func() bool { return exists(filepath.Join(dataDir, unfinishedName, "PG_VERSION")) || finished() })
+		h.kill()
+		if !finished() {
+			return dataDir
+		}
+	}
+	t.Fatal("initdb was finished each time before it was killed")
+	return ""
 }
 
 func exists(path string) bool {

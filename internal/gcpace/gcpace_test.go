@@ -36,9 +36,9 @@ func TestShareFollowsTheHeap(t *testing.T) {
 	runtime.KeepAlive(held)
 }
 
-// waitFor collects until the share is right, or for two seconds.
+// waitFor collects until the share is right, or for twenty seconds.
 func waitFor(right func(int) bool) {
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end) && !right(share()); {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && !right(share()); {
 		runtime.GC()
 		time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
 	}
