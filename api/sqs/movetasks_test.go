@@ -28,6 +28,14 @@ func (s *setup) redriving() {
 	s.must("CreateQueue", `{"QueueName":"other"}`)
 }
 
+// moreDead makes moving the dead letters, at one a second, take twelve seconds.
+func (s *setup) moreDead() {
+	s.t.Helper()
+	for range 10 {
+		s.must("SendMessage", `{"QueueUrl":"dead","MessageBody":"direct"}`)
+	}
+}
+
 // handleOf makes the handle of a move task.
 func handleOf(id, arn string) string {
 	return base64.StdEncoding.EncodeToString([]byte(`{"taskId":"` + id + `","sourceArn":"` + arn + `"}`))
@@ -89,9 +97,7 @@ func (s *setup) awaitMove(status string) {
 func TestCancelMoveTask(t *testing.T) {
 	s := newSetup(t)
 	s.redriving()
-	for range 10 {
-		s.must("SendMessage", `{"QueueUrl":"dead","MessageBody":"direct"}`)
-	}
+	s.moreDead()
 	handle := s.startMove(`,"DestinationArn":"` + arnPrefix + `other","MaxNumberOfMessagesPerSecond":1`)
 	running := s.listMoves(``)
 	if !strings.Contains(running, `"TaskHandle":"`+handle+`","Status":"RUNNING"`) {
@@ -130,6 +136,7 @@ func TestMoveTaskFails(t *testing.T) {
 func TestMoveTaskWhoseDestinationIsDeleted(t *testing.T) {
 	s := newSetup(t)
 	s.redriving()
+	s.moreDead()
 	s.startMove(`,"DestinationArn":"` + arnPrefix + `other","MaxNumberOfMessagesPerSecond":1`)
 	s.must("DeleteQueue", `{"QueueUrl":"other"}`)
 	s.awaitMove("FAILED")
