@@ -4,9 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,11 +94,24 @@ func TestBenchOnAQueueThatExists(t *testing.T) {
 func TestBenchInterrupted(t *testing.T) {
 	t.Parallel()
 	server := testserver.New(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	out, err := run(ctx, server, nil, "bench", "--duration", "1h", "--warm-up", "100ms", "--connections", "4", "--json")
+	target, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+	defer interrupt()
+	var deletes atomic.Int64
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	watched := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete && deletes.Add(1) == 20 {
+			interrupt()
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(watched.Close)
+	out, err := run(ctx, watched.URL, nil, "bench", "--duration", "1h", "--warm-up", "0s", "--connections", "4", "--json")
 	var report bench.Report
-	if err != nil || json.Unmarshal([]byte(out.stdout), &report) != nil || report.Calls[2].Messages == 0 || report.Seconds > 60 {
+	if err != nil || json.Unmarshal([]byte(out.stdout), &report) != nil || report.Calls[2].Messages == 0 || deletes.Load() < 20 {
 		t.Errorf("got %+v, %v", out, err)
 	}
 	if out := mustRun(t, server, nil, "queue", "list", "--json"); out.stdout != "" {

@@ -335,7 +335,7 @@ func TestLinesSurviveAnUnreliableProxy(t *testing.T) {
 	}}
 	proxy := httptest.NewServer(handler)
 	t.Cleanup(proxy.Close)
-	mustRun(t, server, nil, "queue", "create", "demo", "--visibility-timeout", "3")
+	mustRun(t, server, nil, "queue", "create", "demo", "--visibility-timeout", "10")
 	var input strings.Builder
 	var want []string
 	for i := range 9000 {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,10 +125,10 @@ func TestRedriveOutlivesTheCommand(t *testing.T) {
 // A redrive that is not waited for is printed once.
 func TestRedriveWithoutWaiting(t *testing.T) {
 	t.Parallel()
-	server := setupRedrive(t, "a", "b")
+	server := setupRedrive(t, slices.Repeat([]string{"a"}, 20)...)
 	var redrive client.Redrive
 	out := mustRun(t, server, nil, "queue", "redrive", "dead", "--destination", "orders", "--rate", "1", "--json").stdout
-	if err := json.Unmarshal([]byte(out), &redrive); err != nil || redrive.Status != client.RedriveRunning || redrive.ToMove != 2 || redrive.Rate != 1 {
+	if err := json.Unmarshal([]byte(out), &redrive); err != nil || redrive.Status != client.RedriveRunning || redrive.ToMove != 20 || redrive.Rate != 1 {
 		t.Errorf("printed %s, %v", out, err)
 	}
 	if _, err := run(t.Context(), server, nil, "queue", "redrive", "dead"); client.ErrorCode(err) != "redrive_running" {

@@ -132,7 +132,7 @@ func TestReceiveURL(t *testing.T) {
 			w.WriteHeader(http.StatusTeapot)
 		}))
 		t.Cleanup(first.Close)
-		o.ReceiveURL, o.Messages, o.Duration = first.URL, 0, 5*errorPause
+		o.ReceiveURL, o.Messages, o.Duration = first.URL, 0, 3*time.Second
 		report, err := Run(t.Context(), o)
 		if !errors.Is(err, ErrIdle) || report.Calls[0].Messages == 0 || report.Calls[1].Errors["status 418"] == 0 {
 			t.Errorf("%+v, %v", report.Calls, err)
@@ -168,7 +168,7 @@ func TestErrorsAreCounted(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			o := options(t, Send)
-			o.URL, o.Batch, o.Messages, o.Duration = server.URL, test.batch, 0, 300*time.Millisecond
+			o.URL, o.Batch, o.Messages, o.Duration = server.URL, test.batch, 0, 3*time.Second
 			report, err := Run(t.Context(), o)
 			call := report.Calls[0]
 			if errors.Is(err, ErrIdle) == test.messages || call.Messages > 0 != test.messages || len(call.Errors) != len(test.want) {
