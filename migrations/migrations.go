@@ -39,6 +39,10 @@ const lockKey = 0x74757371
 
 const pollInterval = 100 * time.Millisecond
 
+// connectTimeout is how long each host may take to let this one in, unless the URL says so: where one is dead, the
+// next is to be tried soon.
+const connectTimeout = 3 * time.Second
+
 // lockWait bounds how long a migration waits for a table that others use. Whoever comes after it
 // waits as long, since PostgreSQL serves those who ask for a table in their order.
 const lockWait = time.Second
@@ -76,6 +80,9 @@ func open(databaseURL string, settings map[string]string) (*sql.DB, error) {
 	}
 	maps.Copy(config.RuntimeParams, settings)
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
 	if config.ValidateConnect == nil {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}

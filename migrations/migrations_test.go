@@ -192,6 +192,25 @@ func TestUnreachableDatabase(t *testing.T) {
 	}
 }
 
+// TestServerThatSaysNothingIsPassedOver: the next one in the URL is tried soon.
+func TestServerThatSaysNothingIsPassedOver(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Hosts(t, pgtest.Silent(t), pgtest.Empty(t))
+	for name, call := range map[string]func(context.Context) error{
+		"ReadStatus": func(ctx context.Context) error { _, err := migrations.ReadStatus(ctx, url); return err },
+		"Up":         func(ctx context.Context) error { _, err := migrations.Up(ctx, url); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+			defer cancel()
+			if err := call(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestPoolerDoesNotMigrate: the lock would stay with a connection that others are lent.
 func TestPoolerDoesNotMigrate(t *testing.T) {
 	direct := pgtest.Empty(t)
