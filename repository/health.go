@@ -29,7 +29,7 @@ func (r *Repository) Health(ctx context.Context) (service.Health, error) {
 	var fsync, pages, checksums, commits, standby bool
 	var oldest float64
 	var h service.Health
-	err := r.cold.QueryRow(ctx, `
+	err := r.keys.QueryRow(ctx, `
 SELECT current_setting('fsync') = 'off',
 	current_setting('full_page_writes') = 'off',
 	current_setting('data_checksums') = 'off',

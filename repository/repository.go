@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/singleflight"
 
 	"tusq/internal/faultpoint"
 	"tusq/service"
@@ -54,7 +55,7 @@ type Repository struct {
 	hot     *pool // flushes, with fixed plans
 	jobs    *pool // what reads or changes many messages outside of flushes, with fixed plans
 	cold    *pool // all else
-	keys    *pool // the keyring's: callers cannot occupy it, so that a revocation is always learned of
+	keys    *pool // the keyring's, and of what is asked about the database: callers cannot occupy it, so that a revocation is always learned of
 	signals *pool // notifications, whose commits need not be on disk; nil: there are none
 	lane    int
 	id      string // tells this process's notifications from others'
@@ -67,6 +68,7 @@ type Repository struct {
 	known  descriptions
 
 	counters counters
+	pings    singleflight.Group
 
 	deadlocks, serialization atomic.Int64 // see Conflicts
 
@@ -81,6 +83,7 @@ const (
 	coldConnections = 8
 	keyConnections  = 2               // so that one which is dead does not hold up the keyring
 	connectTimeout  = 3 * time.Second // of each host: where one is dead, the next is to be tried soon
+	pingTimeout     = 2 * time.Second
 )
 
 // Open connects to a migrated database and checks that it is fit for messages.
@@ -247,10 +250,25 @@ func acknowledged(ctx context.Context, p *pool, do func(pgx.Tx) error) error {
 	return nil
 }
 
-// Ping tells whether the database can be written to.
+// Ping tells whether the database can be written to. Who asks meanwhile is told the same: anybody may, and would
+// otherwise occupy the keyring's connections.
 func (r *Repository) Ping(ctx context.Context) error {
+	answer := r.pings.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
+		defer cancel()
+		return nil, r.ping(ctx)
+	})
+	select {
+	case told := <-answer:
+		return told.Err
+	case <-ctx.Done():
+		return r.classify("ping", ctx.Err())
+	}
+}
+
+func (r *Repository) ping(ctx context.Context) error {
 	var readOnly bool
-	if err := r.cold.QueryRow(ctx, `SELECT current_setting('transaction_read_only')::bool`).Scan(&readOnly); err != nil {
+	if err := r.keys.QueryRow(ctx, `SELECT current_setting('transaction_read_only')::bool`).Scan(&readOnly); err != nil {
 		return r.classify("ping", err)
 	}
 	if readOnly { // as it always is on a standby

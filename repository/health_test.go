@@ -1,0 +1,63 @@
+package repository
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"tusq/service"
+)
+
+// TestReadinessIsKnownWhileCallersRead: callers that occupy all of their connections do not make a replica look unfit.
+func TestReadinessIsKnownWhileCallersRead(t *testing.T) {
+	s := setup(t)
+	busy, release := context.WithCancel(s.ctx)
+	var callers sync.WaitGroup
+	for range coldConnections {
+		conn, err := s.cold.Acquire(s.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		callers.Go(func() {
+			defer conn.Release()
+			_, _ = conn.Exec(busy, `SELECT pg_sleep(60)`)
+		})
+	}
+	defer callers.Wait()
+	defer release()
+	ctx, cancel := context.WithTimeout(s.ctx, time.Second)
+	defer cancel()
+	if err := s.Ping(ctx); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+	if _, err := s.Health(ctx); err != nil {
+		t.Errorf("health: %v", err)
+	}
+}
+
+// TestReadinessIsAskedOnceForAll who want to know it: anybody may ask, and would otherwise occupy the keyring's connections.
+func TestReadinessIsAskedOnceForAll(t *testing.T) {
+	s := setup(t)
+	for range keyConnections {
+		conn, err := s.keys.Acquire(s.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Release()
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, 200*time.Millisecond)
+	defer cancel()
+	var callers sync.WaitGroup
+	for range 50 {
+		callers.Go(func() {
+			if err := s.Ping(ctx); service.ErrorCode(err) != service.CodeUnavailable {
+				t.Errorf("ping without a connection: %v", err)
+			}
+		})
+	}
+	callers.Wait()
+	if n := s.keys.Stat().CanceledAcquireCount(); n > 1 {
+		t.Errorf("%d waited for a connection, want one for all", n)
+	}
+}
