@@ -3,7 +3,6 @@ package repository
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 	"slices"
 	"time"
@@ -11,8 +10,23 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// Part is what is looked at by itself: where one fails, the others are known all the same.
+type Part string
+
+// The parts of an inspection.
+const (
+	PartServer       Part = "server"
+	PartTables       Part = "tables"
+	PartTransactions Part = "transactions"
+	PartStandbys     Part = "standbys"
+	PartClock        Part = "clock"
+	PartNotify       Part = "notifications"
+	PartCommit       Part = "commit"
+)
+
 // Inspection is what can be seen of a database from outside of the service.
 type Inspection struct {
+	Failed     map[Part]error // the parts of which nothing is known
 	Version    string
 	Recovering bool
 	SeesAll    bool              // the role may see what other roles do
@@ -36,7 +50,8 @@ type Inspection struct {
 	ClockError   time.Duration // by how much that may be wrong at most
 	NotifyDelay  time.Duration // from a NOTIFY to its LISTEN: the median of a few; 0: none came
 	RoundTrip    time.Duration // of a query that does nothing: the shortest of a few
-	CommitToDisk time.Duration // of a transaction that writes a few bytes at the server's level: the median of a few; 0: it cannot write
+	CommitToDisk time.Duration // of a transaction that writes a few bytes at the server's level: the median of a few; 0: it cannot write, or CommitStuck
+	CommitStuck  time.Duration // how long a commit was waited for that did not end; 0: all ended
 }
 
 // Standby is a connection that streams the log.
@@ -59,24 +74,30 @@ var inspectedSettings = []string{
 
 const samples = 7 // of each time that is measured
 
-// Inspect looks at a database that has tusq's tables. It writes nothing but a few bytes of the log.
+// Inspect looks at a database that has tusq's tables; it fails where it cannot connect. It writes nothing but a few bytes of the log.
 func Inspect(ctx context.Context, url string) (Inspection, error) {
 	conn, err := connect(ctx, url, "tusq doctor")
 	if err != nil {
 		return Inspection{}, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	i := Inspection{Settings: map[string]string{}, Levels: map[string]int64{}}
+	i := Inspection{Failed: map[Part]error{}, Settings: map[string]string{}, Levels: map[string]int64{}}
 	i.inspectConnection(conn)
-	for _, step := range []func(context.Context, *pgx.Conn) error{
-		i.inspectServer, i.inspectTables, i.inspectTransactions, i.inspectStandbys, i.measureClock, i.measureCommit,
+	for _, step := range []struct {
+		part Part
+		look func(context.Context, *pgx.Conn) error
+	}{
+		{PartServer, i.inspectServer},
+		{PartTables, i.inspectTables},
+		{PartTransactions, i.inspectTransactions},
+		{PartStandbys, i.inspectStandbys},
+		{PartClock, i.measureClock},
+		{PartNotify, func(ctx context.Context, conn *pgx.Conn) error { return i.measureNotify(ctx, conn, url) }},
+		{PartCommit, i.measureCommit}, // the last: a commit that does not end costs the connection
 	} {
-		if err := step(ctx, conn); err != nil {
-			return Inspection{}, fmt.Errorf("inspect the database: %w", err)
+		if err := step.look(ctx, conn); err != nil {
+			i.Failed[step.part] = err
 		}
-	}
-	if err := i.measureNotify(ctx, conn, url); err != nil {
-		return Inspection{}, fmt.Errorf("measure notifications: %w", err)
 	}
 	return i, nil
 }
@@ -205,7 +226,8 @@ func (i *Inspection) measureCommit(ctx context.Context, conn *pgx.Conn) error {
 		began := time.Now()
 		if _, err := conn.Exec(ctx, barrierSQL); err != nil {
 			if ctx.Err() != nil {
-				return fmt.Errorf("a commit did not end in %v; is a synchronous standby away? %w", connectPatience, err)
+				i.CommitStuck = time.Since(began)
+				return nil
 			}
 			return err
 		}
@@ -218,6 +240,9 @@ func (i *Inspection) measureCommit(ctx context.Context, conn *pgx.Conn) error {
 
 // connectPatience is how long a commit may take, and a notification.
 const connectPatience = 10 * time.Second
+
+// notifySQL notifies as the service does: the commit waits neither for the disk nor for a standby.
+const notifySQL = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, '')`
 
 // measureNotify times notifications on a channel of this inspection's own.
 func (i *Inspection) measureNotify(ctx context.Context, conn *pgx.Conn, url string) error {
@@ -236,7 +261,7 @@ func (i *Inspection) measureNotify(ctx context.Context, conn *pgx.Conn, url stri
 	times := make([]time.Duration, samples)
 	for n := range times {
 		began := time.Now()
-		if _, err := conn.Exec(ctx, `SELECT pg_notify($1, '')`, channel); err != nil {
+		if _, err := conn.Exec(ctx, notifySQL, channel); err != nil {
 			return err
 		}
 		waiting, cancel := context.WithTimeout(ctx, connectPatience)

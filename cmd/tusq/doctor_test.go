@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -46,6 +48,47 @@ func TestDoctor(t *testing.T) {
 	if _, err := run(t.Context(), "", nil, "doctor", "--data-dir", t.TempDir()); err == nil || !strings.Contains(err.Error(), "no database") {
 		t.Errorf("an empty directory: %v", err)
 	}
+}
+
+// TestDoctorWithoutItsStandby: every fact is told although no commit ends.
+func TestDoctorWithoutItsStandby(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Server(t, map[string]string{"fsync": "on", "full_page_writes": "on"})
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	for _, statement := range []string{`ALTER SYSTEM SET synchronous_standby_names = 'away'`, `SELECT pg_reload_conf()`} {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for named := ""; named == ""; {
+		if err := conn.QueryRow(t.Context(), `SHOW synchronous_standby_names`).Scan(&named); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := run(t.Context(), "", nil, "doctor", "--database-url", url)
+	if err == nil {
+		t.Error("there is no problem")
+	}
+	want := map[string]doctor.Verdict{"standbys": doctor.Problem, "commit": doctor.Problem, "notifications": doctor.OK}
+	lines := 0
+	for line := range strings.Lines(out.stdout) {
+		var verdict, name string
+		if _, err := fmt.Sscan(line, &verdict, &name); err != nil || verdict == "→" {
+			continue
+		}
+		lines++
+		if expected := cmp.Or(want[name], doctor.OK); doctor.Verdict(verdict) != expected {
+			t.Errorf("%s is %s, want %s", name, verdict, expected)
+		}
+	}
+	if lines != 19 {
+		t.Errorf("%d lines were printed, want 19", lines)
+	}
+	t.Log("\n" + out.stdout)
 }
 
 func TestFsck(t *testing.T) {

@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -50,20 +51,52 @@ const (
 	clockApart         = 5 * time.Second
 )
 
-// Judge judges everything.
+// Judge judges everything. A line whose part of the database could not be looked at is a problem.
 func Judge(s Seen) []Line {
 	lines := []Line{
-		{"version", OK, fmt.Sprintf("tusq %s, PostgreSQL %s", s.Tusq, s.Database.Version), ""},
+		{"version", OK, fmt.Sprintf("tusq %s, PostgreSQL %s", s.Tusq, cmp.Or(s.Database.Version, "unknown")), ""},
 		schema(s.Schema),
 	}
 	d := s.Database
-	for _, judge := range []func(repository.Inspection) Line{
-		encryption, recovery, fsync, fullPages, checksums, level, queueLevels, standbys, slots,
-		transactions, deadRows, autovacuum, connections, clock, commit, notify, sight,
-	} {
-		lines = append(lines, judge(d))
+	for _, j := range judges {
+		line := j.judge(d)
+		for _, part := range j.of {
+			if err := d.Failed[part]; err != nil {
+				line = unknown(line.Name, err)
+			}
+		}
+		lines = append(lines, line)
 	}
 	return lines
+}
+
+// judges make a line each of the parts that they go by.
+var judges = []struct {
+	judge func(repository.Inspection) Line
+	of    []repository.Part
+}{
+	{encryption, nil},
+	{recovery, []repository.Part{repository.PartServer}},
+	{fsync, []repository.Part{repository.PartServer}},
+	{fullPages, []repository.Part{repository.PartServer}},
+	{checksums, []repository.Part{repository.PartServer}},
+	{level, []repository.Part{repository.PartServer}},
+	{queueLevels, []repository.Part{repository.PartServer, repository.PartTables}},
+	{standbys, []repository.Part{repository.PartServer, repository.PartStandbys}},
+	{slots, []repository.Part{repository.PartStandbys}},
+	{transactions, []repository.Part{repository.PartTransactions}},
+	{deadRows, []repository.Part{repository.PartTables}},
+	{autovacuum, []repository.Part{repository.PartServer, repository.PartTables}},
+	{connections, []repository.Part{repository.PartServer}},
+	{clock, []repository.Part{repository.PartClock}},
+	{commit, []repository.Part{repository.PartCommit}},
+	{notify, []repository.Part{repository.PartNotify}},
+	{sight, []repository.Part{repository.PartServer}},
+}
+
+// unknown is the line of what could not be looked at.
+func unknown(name string, err error) Line {
+	return Line{name, Problem, "not known: " + strings.Join(strings.Fields(err.Error()), " "), "PostgreSQL's log may say more."}
 }
 
 // Sick tells whether a line is a problem.
@@ -255,6 +288,10 @@ func clock(d repository.Inspection) Line {
 }
 
 func commit(d repository.Inspection) Line {
+	if d.CommitStuck > 0 {
+		return Line{"commit", Problem, fmt.Sprintf("one did not end in %v", d.CommitStuck.Round(time.Millisecond)),
+			"Sends wait as long. Does the disk write? Is a synchronous standby away? Bring it back, or take its name out of synchronous_standby_names."}
+	}
 	if d.CommitToDisk == 0 {
 		return Line{"commit", OK, "not measured on a standby", ""}
 	}

@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +41,9 @@ func TestJudge(t *testing.T) {
 	set := func(name, value string) func(*Seen) {
 		return func(s *Seen) { s.Database.Settings[name] = value }
 	}
+	fail := func(part repository.Part) func(*Seen) {
+		return func(s *Seen) { s.Database.Failed = map[repository.Part]error{part: errors.New("refused")} }
+	}
 	for name, test := range map[string]struct {
 		sicken  func(*Seen)
 		line    string
@@ -68,6 +73,9 @@ func TestJudge(t *testing.T) {
 		"clock ahead":       {func(s *Seen) { s.Database.ClockAhead = time.Minute }, "clock", Warning},
 		"clock behind":      {func(s *Seen) { s.Database.ClockAhead = -time.Minute }, "clock", Warning},
 		"slow commit":       {func(s *Seen) { s.Database.CommitToDisk = time.Second }, "commit", Warning},
+		"commit that hangs": {func(s *Seen) { s.Database.CommitStuck = time.Second }, "commit", Problem},
+		"clock fails":       {fail(repository.PartClock), "clock", Problem},
+		"commit fails":      {fail(repository.PartCommit), "commit", Problem},
 		"no notifications":  {func(s *Seen) { s.Database.NotifyDelay = 0 }, "notifications", Warning},
 		"slow notification": {func(s *Seen) { s.Database.NotifyDelay = time.Second }, "notifications", Warning},
 		"no sight":          {func(s *Seen) { s.Database.SeesAll = false }, "sight", Warning},
@@ -84,6 +92,22 @@ func TestJudge(t *testing.T) {
 		}
 		if Sick(lines) != (test.verdict == Problem) {
 			t.Errorf("%s: sick %v", name, Sick(lines))
+		}
+	}
+}
+
+// TestWhatCannotBeLookedAt makes its lines problems, and leaves the others.
+func TestWhatCannotBeLookedAt(t *testing.T) {
+	t.Parallel()
+	all := len(Judge(healthy()))
+	for _, part := range []repository.Part{
+		repository.PartServer, repository.PartTables, repository.PartTransactions, repository.PartStandbys,
+		repository.PartClock, repository.PartNotify, repository.PartCommit,
+	} {
+		lines := Judge(Seen{Database: repository.Inspection{Failed: map[repository.Part]error{part: errors.New("refused:\n\twhy")}}})
+		told := slices.ContainsFunc(lines, func(l Line) bool { return l.Verdict == Problem && l.Fact == "not known: refused: why" })
+		if len(lines) != all || !told {
+			t.Errorf("%s: %v, want %d lines and the problem", part, lines, all)
 		}
 	}
 }
