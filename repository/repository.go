@@ -171,13 +171,14 @@ func (r *Repository) hotSettings() map[string]string {
 	return settings
 }
 
-// connect opens one connection of a tool, beside the service's.
+// connect opens one connection of a tool, beside the service's. It may lead to a pooler: nothing is prepared.
 func connect(ctx context.Context, url, name string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("the database URL cannot be parsed") // its text may hold a password
 	}
 	config.ConnectTimeout = 5 * time.Second
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	maps.Copy(config.RuntimeParams, sessionSettings)
 	config.RuntimeParams["application_name"] = name
 	conn, err := pgx.ConnectConfig(ctx, config)

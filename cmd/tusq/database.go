@@ -39,6 +39,9 @@ type database struct {
 	log      *slog.Logger
 }
 
+// straight is the way to it without a pooler, as far as one is known.
+func (d *database) straight() string { return cmp.Or(d.direct, d.url) }
+
 // open starts the private PostgreSQL where no database was given.
 func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (*database, error) {
 	if f.DatabaseURL != "" {
@@ -82,7 +85,7 @@ func (f databaseFlags) openExisting(ctx context.Context, log *slog.Logger) (*dat
 
 // requireSchema fails where the database's schema is not one that this binary works on.
 func (d *database) requireSchema(ctx context.Context) error {
-	status, err := migrations.ReadStatus(ctx, d.url)
+	status, err := migrations.ReadStatus(ctx, d.straight())
 	switch {
 	case err != nil:
 		return err
@@ -159,7 +162,7 @@ func (d *database) migrate(ctx context.Context) (applied int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	for {
-		applied, err = migrations.Up(ctx, cmp.Or(d.direct, d.url))
+		applied, err = migrations.Up(ctx, d.straight())
 		pause := connectPause
 		switch {
 		case errors.Is(err, migrations.ErrInUse):

@@ -29,13 +29,13 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals) error {
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	seen := doctor.Seen{Tusq: version.String()}
-	if seen.Schema, err = migrations.ReadStatus(ctx, db.url); err != nil {
+	if seen.Schema, err = migrations.ReadStatus(ctx, db.straight()); err != nil {
 		return err
 	}
 	if seen.Schema.Database < seen.Schema.Binary {
 		return db.requireSchema(ctx) // whose tables are to be looked at
 	}
-	if seen.Database, err = repository.Inspect(ctx, db.url); err != nil {
+	if seen.Database, err = repository.Inspect(ctx, db.straight()); err != nil {
 		return err
 	}
 	lines := doctor.Judge(seen)

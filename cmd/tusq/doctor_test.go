@@ -137,6 +137,44 @@ INSERT INTO messages (queue_id, id, visible_at, sent_at, body) VALUES (8, '01234
 	}
 }
 
+// TestToolsByWayOfAPooler: they work again and again on the servers that it lends.
+func TestToolsByWayOfAPooler(t *testing.T) {
+	t.Parallel()
+	direct := pgtest.New(t)
+	pooled := pgtest.Pooled(t, direct)
+	conn, err := pgx.Connect(t.Context(), direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	for range 2 {
+		if _, err := conn.Exec(t.Context(), `INSERT INTO queue_counters VALUES (7, 1, 2)`); err != nil {
+			t.Fatal(err)
+		}
+		out, err := run(t.Context(), "", nil, "fsck", "--fix", "--database-url", pooled)
+		if err != nil || !strings.Contains(out.stdout, " 0 faults, 0 notes, 1 repaired") {
+			t.Errorf("fsck printed %q, %v", out.stdout, err)
+		}
+	}
+	out, _ := run(t.Context(), "", nil, "doctor", "--database-url", pooled) // with problems: tests do without fsync
+	if !strings.Contains(out.stdout, "warning  notifications ") || strings.Contains(out.stdout, "not known") {
+		t.Errorf("doctor printed\n%s", out.stdout)
+	}
+}
+
+// TestToolsGoWithoutThePooler where they are told the way.
+func TestToolsGoWithoutThePooler(t *testing.T) {
+	t.Parallel()
+	flags := []string{"--database-url", "postgres://nobody@127.0.0.1:1/none", "--database-direct-url", pgtest.New(t)}
+	out, _ := run(t.Context(), "", nil, append([]string{"doctor"}, flags...)...) // with problems: tests do without fsync
+	if !strings.Contains(out.stdout, "ok       notifications ") {
+		t.Errorf("doctor printed\n%s%s", out.stdout, out.stderr)
+	}
+	if out, err := run(t.Context(), "", nil, append([]string{"fsck"}, flags...)...); err != nil {
+		t.Errorf("fsck: %v\n%s", err, out.stdout)
+	}
+}
+
 // TestEveryFindingHasWords: what can be found can be printed.
 func TestEveryFindingHasWords(t *testing.T) {
 	t.Parallel()

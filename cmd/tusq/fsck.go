@@ -34,7 +34,7 @@ func (c *fsckCmd) Run(ctx context.Context, g *Globals) error {
 	if err := db.requireSchema(ctx); err != nil {
 		return err
 	}
-	checker, err := repository.OpenChecker(ctx, db.url)
+	checker, err := repository.OpenChecker(ctx, db.straight())
 	if err != nil {
 		return err
 	}
