@@ -74,19 +74,37 @@ var ErrPooled = errors.New("migrations are missing, and cannot be applied by way
 // open prepares connections that work by way of a pooler, to a server that takes changes. PostgreSQL's
 // settings need a connection without a pooler.
 func open(databaseURL string, settings map[string]string) (*sql.DB, error) {
-	config, err := pgx.ParseConfig(databaseURL)
+	config, err := parse(databaseURL)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(config.RuntimeParams, settings)
-	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
 	if config.ValidateConnect == nil {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	return stdlib.OpenDB(*config), nil
+}
+
+// openAny is open for any server that answers.
+func openAny(databaseURL string) (*sql.DB, error) {
+	config, err := parse(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	config.ValidateConnect = nil
+	return stdlib.OpenDB(*config), nil
+}
+
+func parse(databaseURL string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	return config, nil
 }
 
 // refusePooler fails where a connection is to a pooler.
@@ -145,12 +163,24 @@ func Up(ctx context.Context, databaseURL string) (applied int, err error) {
 	}
 }
 
-// ReadStatus tells where the database's schema is, without changing anything.
+// ReadStatus tells where the database's schema is, without changing anything: by a standby, where no server takes changes.
 func ReadStatus(ctx context.Context, databaseURL string) (Status, error) {
 	db, err := open(databaseURL, nil)
 	if err != nil {
 		return Status{}, fmt.Errorf("open database: %w", err)
 	}
+	status, err := readStatusOf(ctx, db)
+	if errors.Is(err, pgconn.ErrReadOnlyConnection) {
+		if db, err = openAny(databaseURL); err != nil {
+			return Status{}, fmt.Errorf("open database: %w", err)
+		}
+		status, err = readStatusOf(ctx, db)
+	}
+	return status, err
+}
+
+// readStatusOf reads it by a connection, and closes db.
+func readStatusOf(ctx context.Context, db *sql.DB) (Status, error) {
 	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {

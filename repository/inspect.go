@@ -29,6 +29,7 @@ type Inspection struct {
 	Failed     map[Part]error // the parts of which nothing is known
 	Version    string
 	Recovering bool
+	ReadOnly   bool              // it takes no changes, as always where it is Recovering
 	SeesAll    bool              // the role may see what other roles do
 	Remote     bool              // it is reached by a network
 	Encrypted  bool              // with TLS
@@ -76,7 +77,7 @@ const samples = 7 // of each time that is measured
 
 // Inspect looks at a database that has tusq's tables; it fails where it cannot connect. It writes nothing but a few bytes of the log.
 func Inspect(ctx context.Context, url string) (Inspection, error) {
-	conn, err := connect(ctx, url, "tusq doctor")
+	conn, err := connectToAny(ctx, url, "tusq doctor")
 	if err != nil {
 		return Inspection{}, err
 	}
@@ -121,10 +122,11 @@ func (i *Inspection) inspectServer(ctx context.Context, conn *pgx.Conn) error {
 	return conn.QueryRow(ctx, `
 SELECT current_setting('server_version'),
 	pg_is_in_recovery(),
+	current_setting('transaction_read_only')::bool,
 	pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
 	(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
 	current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint`).
-		Scan(&i.Version, &i.Recovering, &i.SeesAll, &i.Connections, &i.MaxConnections)
+		Scan(&i.Version, &i.Recovering, &i.ReadOnly, &i.SeesAll, &i.Connections, &i.MaxConnections)
 }
 
 func (i *Inspection) inspectTables(ctx context.Context, conn *pgx.Conn) error {
@@ -249,7 +251,7 @@ func (i *Inspection) measureNotify(ctx context.Context, conn *pgx.Conn, url stri
 	if i.Recovering { // which has no notifications
 		return nil
 	}
-	listener, err := connect(ctx, url, "tusq doctor")
+	listener, err := connectToAny(ctx, url, "tusq doctor")
 	if err != nil {
 		return err
 	}

@@ -171,16 +171,41 @@ func (r *Repository) hotSettings() map[string]string {
 	return settings
 }
 
-// connect opens one connection of a tool, beside the service's. It may lead to a pooler: nothing is prepared.
+// connect opens one connection of a tool, beside the service's, to a server that takes changes.
 func connect(ctx context.Context, url, name string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(url)
+	config, err := toolConfig(url, name)
 	if err != nil {
-		return nil, errors.New("the database URL cannot be parsed") // its text may hold a password
+		return nil, err
 	}
-	config.ConnectTimeout = 5 * time.Second
-	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	maps.Copy(config.RuntimeParams, sessionSettings)
-	config.RuntimeParams["application_name"] = name
+	return connectWith(ctx, config)
+}
+
+// connectToAny is connect that takes, where no server takes changes, one that does not: it may tell why.
+func connectToAny(ctx context.Context, url, name string) (*pgx.Conn, error) {
+	config, err := toolConfig(url, name)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := connectWith(ctx, config)
+	if errors.Is(err, pgconn.ErrReadOnlyConnection) {
+		config.ValidateConnect = nil
+		conn, err = connectWith(ctx, config)
+	}
+	return conn, err
+}
+
+// toolConfig is for a connection that may lead to a pooler: nothing is prepared.
+func toolConfig(url, name string) (*pgx.ConnConfig, error) {
+	config, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig.RuntimeParams["application_name"] = name
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	return config.ConnConfig, nil
+}
+
+func connectWith(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)

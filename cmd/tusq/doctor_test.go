@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"tusq/cmd/tusq/doctor"
 	"tusq/internal/pgtest"
@@ -172,6 +174,58 @@ func TestToolsGoWithoutThePooler(t *testing.T) {
 	}
 	if out, err := run(t.Context(), "", nil, append([]string{"fsck"}, flags...)...); err != nil {
 		t.Errorf("fsck: %v\n%s", err, out.stdout)
+	}
+}
+
+// TestToolsAfterAFailover use the server that takes changes, wherever the URL names it.
+func TestToolsAfterAFailover(t *testing.T) {
+	t.Parallel()
+	standby := pgtest.Standby(t)
+	t.Run("with the new primary", func(t *testing.T) {
+		url := pgtest.Hosts(t, standby, pgtest.Server(t, nil))
+		out, _ := run(t.Context(), "", nil, "doctor", "--database-url", url) // with problems: tests do without fsync
+		if !strings.Contains(out.stdout, "ok       role             primary") {
+			t.Errorf("doctor printed\n%s", out.stdout)
+		}
+		conn, err := pgx.Connect(t.Context(), url+" target_session_attrs=read-write")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(t.Context())
+		if _, err := conn.Exec(t.Context(), `INSERT INTO queue_counters VALUES (7, 1, 2)`); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := run(t.Context(), "", nil, "fsck", "--fix", "--database-url", url); err != nil {
+			t.Errorf("fsck: %v\n%s", err, out.stdout)
+		}
+	})
+	t.Run("with the standby alone", func(t *testing.T) {
+		out, err := run(t.Context(), "", nil, "doctor", "--database-url", standby)
+		if err == nil || !strings.Contains(out.stdout, "problem  role             standby, read only") || strings.Contains(out.stdout, "not known") {
+			t.Errorf("doctor: %v\n%s", err, out.stdout)
+		}
+		if _, err := run(t.Context(), "", nil, "fsck", "--database-url", standby); !errors.Is(err, pgconn.ErrReadOnlyConnection) {
+			t.Errorf("fsck: %v", err)
+		}
+	})
+}
+
+// TestDoctorOfAClosedDatabase says that it takes no changes.
+func TestDoctorOfAClosedDatabase(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$`); err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t.Context(), "", nil, "doctor", "--database-url", url)
+	if err == nil || !strings.Contains(out.stdout, "problem  role             primary, read only") {
+		t.Errorf("doctor: %v\n%s", err, out.stdout)
 	}
 }
 

@@ -230,9 +230,41 @@ func disableChecksums(ctx context.Context, dir string) error {
 	return nil
 }
 
+// Standby returns the URL of a migrated database on a standby, which has lost its primary. It ends with the test.
+func Standby(t testing.TB) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	server, dir, err := startServer(ctx, nil)
+	if err != nil {
+		t.Fatalf("start a server: %v", err)
+	}
+	_, err = migrations.Up(ctx, server.URL())
+	if err = errors.Join(err, server.Stop(ctx)); err == nil {
+		err = os.WriteFile(filepath.Join(dir, "data", "postgres", "standby.signal"), nil, 0o644)
+	}
+	if err == nil {
+		server, err = startIn(ctx, dir, nil)
+	}
+	if err != nil {
+		t.Fatalf("start a standby: %v", errors.Join(err, os.RemoveAll(dir)))
+	}
+	endWithTest(t, server, dir)
+	return server.URL()
+}
+
 // serve migrates a server's database and ends the server with the test.
 func serve(ctx context.Context, t testing.TB, server *embeddedpg.Server, dir string) (url string) {
 	t.Helper()
+	endWithTest(t, server, dir)
+	if _, err := migrations.Up(ctx, server.URL()); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	return server.URL()
+}
+
+// endWithTest stops a server and removes its directory at the test's end.
+func endWithTest(t testing.TB, server *embeddedpg.Server, dir string) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), bound)
 		defer cancel()
@@ -240,10 +272,6 @@ func serve(ctx context.Context, t testing.TB, server *embeddedpg.Server, dir str
 			t.Errorf("stop the server: %v", err)
 		}
 	})
-	if _, err := migrations.Up(ctx, server.URL()); err != nil {
-		t.Fatalf("migrate: %v", err)
-	}
-	return server.URL()
 }
 
 // WithDatabase is a connection string with another database's name.

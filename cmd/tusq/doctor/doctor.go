@@ -132,7 +132,10 @@ func schema(s migrations.Status) Line {
 
 func recovery(d repository.Inspection) Line {
 	if d.Recovering {
-		return Line{"role", Problem, "standby, read only", "Point tusq at the primary: add target_session_attrs=read-write and all hosts to the URL."}
+		return Line{"role", Problem, "standby, read only", "Point tusq at the primary: name all hosts in the URL."}
+	}
+	if d.ReadOnly {
+		return Line{"role", Problem, "primary, read only", "Nothing can be sent: default_transaction_read_only is on, for the server, the database or the role."}
 	}
 	return Line{"role", OK, "primary", ""}
 }

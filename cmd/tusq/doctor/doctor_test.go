@@ -53,6 +53,7 @@ func TestJudge(t *testing.T) {
 		"schema is too new": {func(s *Seen) { s.Schema.OldestSupported, s.Schema.Database = 9, 9 }, "schema", Problem},
 		"not encrypted":     {func(s *Seen) { s.Database.Remote = true }, "encryption", Warning},
 		"standby":           {func(s *Seen) { s.Database.Recovering = true }, "role", Problem},
+		"read only":         {func(s *Seen) { s.Database.ReadOnly = true }, "role", Problem},
 		"fsync":             {set("fsync", "off"), "fsync", Problem},
 		"pages":             {set("full_page_writes", "off"), "full_page_writes", Problem},
 		"checksums":         {set("data_checksums", "off"), "data_checksums", Warning},
