@@ -2,7 +2,11 @@ package repository
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"tusq/service"
 )
@@ -23,22 +27,44 @@ SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
 const deadRowsSQL = `
 SELECT coalesce((SELECT n_dead_tup FROM pg_stat_all_tables WHERE relid = to_regclass('messages')), 0)`
 
-// Health tells what the database is not fit for, and what vacuum has before it. It reads
-// PostgreSQL's views only, whatever the queues hold.
-func (r *Repository) Health(ctx context.Context) (service.Health, error) {
-	var fsync, pages, checksums, commits, standby bool
-	var oldest float64
-	var h service.Health
-	err := r.keys.QueryRow(ctx, `
+// healthSQL reads PostgreSQL's views only, whatever the queues hold.
+const healthSQL = `
 SELECT current_setting('fsync') = 'off',
 	current_setting('full_page_writes') = 'off',
 	current_setting('data_checksums') = 'off',
 	current_setting('synchronous_commit') = 'off',
 	pg_is_in_recovery(),
-	(`+oldestTransactionSQL+`),
-	(`+deadRowsSQL+`)`).Scan(&fsync, &pages, &checksums, &commits, &standby, &oldest, &h.DeadRows)
+	(` + oldestTransactionSQL + `),
+	(` + deadRowsSQL + `)`
+
+// Health tells what the database is not fit for, and what vacuum has before it. Where no server takes
+// changes it tells of one that does not.
+func (r *Repository) Health(ctx context.Context) (service.Health, error) {
+	h, err := scanHealth(r.keys.QueryRow(ctx, healthSQL))
+	if errors.Is(err, pgconn.ErrReadOnlyConnection) {
+		h, err = r.healthOfAny(ctx)
+	}
 	if err != nil {
 		return service.Health{}, r.classify("look at the database's health", err)
+	}
+	return h, nil
+}
+
+func (r *Repository) healthOfAny(ctx context.Context) (service.Health, error) {
+	conn, err := connectToAny(ctx, r.way.url, "tusq health")
+	if err != nil {
+		return service.Health{}, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return scanHealth(conn.QueryRow(ctx, healthSQL))
+}
+
+func scanHealth(row pgx.Row) (service.Health, error) {
+	var fsync, pages, checksums, commits, standby bool
+	var oldest float64
+	var h service.Health
+	if err := row.Scan(&fsync, &pages, &checksums, &commits, &standby, &oldest, &h.DeadRows); err != nil {
+		return service.Health{}, err
 	}
 	h.OldestTransaction = time.Duration(oldest * float64(time.Second))
 	h.Unfit = map[service.Unfit]bool{

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"tusq/internal/pgtest"
 	"tusq/service"
 )
 
@@ -59,5 +60,22 @@ func TestReadinessIsAskedOnceForAll(t *testing.T) {
 	callers.Wait()
 	if n := s.keys.Stat().CanceledAcquireCount(); n > 1 {
 		t.Errorf("%d waited for a connection, want one for all", n)
+	}
+}
+
+// TestStandbyIsUnfit: it is told where the primary is gone, and nothing but a standby is left.
+func TestStandbyIsUnfit(t *testing.T) {
+	s := setup(t)
+	health, err := s.Health(s.ctx)
+	if err != nil || health.Unfit[service.UnfitStandby] {
+		t.Fatalf("of the primary: %v, %v", health.Unfit, err)
+	}
+	s.keys.Close()
+	s.way.url = pgtest.Standby(t)
+	if s.keys, err = s.way.open(s.ctx, keyConnections, nil); err != nil {
+		t.Fatal(err)
+	}
+	if health, err = s.Health(s.ctx); err != nil || !health.Unfit[service.UnfitStandby] {
+		t.Errorf("of the standby: %v, %v", health.Unfit, err)
 	}
 }
