@@ -111,30 +111,6 @@ func Listening(ctx context.Context, address string) error {
 	return connection.Close()
 }
 
-// FreeAddresses returns loopback addresses that nobody listens on.
-func FreeAddresses(ctx context.Context, n int) ([]string, error) {
-	var listen net.ListenConfig
-	addresses := make([]string, n)
-	for i := range addresses {
-		listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer listener.Close() // after the loop, so that all differ
-		addresses[i] = listener.Addr().String()
-	}
-	return addresses, nil
-}
-
-// FreeAddress returns a loopback address that nobody listens on.
-func FreeAddress(ctx context.Context) (string, error) {
-	addresses, err := FreeAddresses(ctx, 1)
-	if err != nil {
-		return "", err
-	}
-	return addresses[0], nil
-}
-
 // Find looks for a program in PATH, then in directories where distributions put servers.
 func Find(name string, dirs ...string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,6 +96,9 @@ func TestFreeAddresses(t *testing.T) {
 	}
 	// Other processes of the machine may take one of them at any time, hardly all.
 	for _, address := range addresses {
+		if port := netip.MustParseAddrPort(address).Port(); port < firstPort || port >= lastPort {
+			t.Errorf("port %d may be given to others", port)
+		}
 		heard := Listening(t.Context(), address)
 		listener, err := net.Listen("tcp", address)
 		if err != nil {

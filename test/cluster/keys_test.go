@@ -43,7 +43,7 @@ func TestBootstrap(t *testing.T) {
 		command := exec.Command(binary, "serve", "--listen", address, "--auth", "on", "--database-url", url, "--master-key-file", key)
 		printed[i] = new(bytes.Buffer)
 		command.Stdout = printed[i]
-		replicas[i] = &replica{process: start(t, command), address: address}
+		replicas[i] = &replica{child: start(t, command), address: address}
 	}
 	for _, r := range replicas {
 		r.awaitReady()
@@ -115,7 +115,7 @@ func TestGivenBootstrapKey(t *testing.T) {
 	dir := dataDir(t)
 	command := exec.Command(binary, "serve", "--listen", address, "--auth", "on", "--data-dir", dir)
 	command.Env = append(os.Environ(), "TUSQ_BOOTSTRAP_KEY="+token)
-	r := &replica{process: start(t, command), address: address}
+	r := &replica{child: start(t, command), address: address}
 	t.Cleanup(func() {
 		r.signal(os.Interrupt)
 		<-r.done

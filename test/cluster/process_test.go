@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 
 	"tusq/client"
 	"tusq/internal/pgtest"
+	"tusq/internal/process"
 )
 
 // binary is the tusq that the tests run.
@@ -41,8 +41,8 @@ func run(m *testing.M) int {
 	return pgtest.Run(m)
 }
 
-// process is a running command whose end can be waited for.
-type process struct {
+// child is a running command whose end can be waited for.
+type child struct {
 	*exec.Cmd
 	t    *testing.T
 	log  *buffer
@@ -69,9 +69,9 @@ func (b *buffer) String() string {
 }
 
 // start runs a command until the test's end at the latest. Its log is shown when the test fails.
-func start(t *testing.T, command *exec.Cmd) *process {
+func start(t *testing.T, command *exec.Cmd) *child {
 	t.Helper()
-	p := &process{Cmd: command, t: t, log: &buffer{}, done: make(chan struct{})}
+	p := &child{Cmd: command, t: t, log: &buffer{}, done: make(chan struct{})}
 	command.Stderr = p.log
 	if command.Stdout == nil {
 		command.Stdout = p.log
@@ -96,14 +96,14 @@ func start(t *testing.T, command *exec.Cmd) *process {
 
 func tail(log string) string { return log[max(0, len(log)-4000):] }
 
-func (p *process) signal(s os.Signal) {
+func (p *child) signal(s os.Signal) {
 	if err := p.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Errorf("signal %v: %v", s, err)
 	}
 }
 
 // wait waits for the process to end by itself.
-func (p *process) wait(limit time.Duration) error {
+func (p *child) wait(limit time.Duration) error {
 	p.t.Helper()
 	select {
 	case <-p.done:
@@ -116,17 +116,16 @@ func (p *process) wait(limit time.Duration) error {
 // freeAddress is a loopback address that nothing listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := process.FreeAddress(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // replica is a tusq serve.
 type replica struct {
-	*process
+	*child
 	address string
 }
 
@@ -141,7 +140,7 @@ func serveIn(t *testing.T, environment []string, address string, flags ...string
 	t.Helper()
 	command := exec.Command(binary, append([]string{"serve", "--listen", address}, flags...)...)
 	command.Env = append(os.Environ(), environment...)
-	r := &replica{process: start(t, command), address: address}
+	r := &replica{child: start(t, command), address: address}
 	t.Cleanup(func() { // an embedded PostgreSQL ends before its directory is removed
 		r.signal(syscall.SIGINT)
 		select {

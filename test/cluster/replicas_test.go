@@ -103,7 +103,7 @@ func nastyLines(n int) []string {
 }
 
 // consume starts a tusq receive that deletes what it prints.
-func (c *cluster) consume(t *testing.T, queue string) (*process, *buffer) {
+func (c *cluster) consume(t *testing.T, queue string) (*child, *buffer) {
 	t.Helper()
 	out := &buffer{}
 	command := c.command("receive", queue, "--delete", "--wait", "1")
@@ -155,7 +155,7 @@ func TestMainJob(t *testing.T) {
 // every line must be printed exactly once; else at least once.
 func (c *cluster) drainExactlyOnce(t *testing.T, queue string, lines []string, disturb func()) {
 	t.Helper()
-	var consumers []*process
+	var consumers []*child
 	var outputs []*buffer
 	for range 3 {
 		p, out := c.consume(t, queue)

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"tusq/internal/pgtest"
+	"tusq/internal/process"
 )
 
 const (
@@ -71,12 +71,11 @@ func serve(t *testing.T, settings string) *server {
 // serveBy is serve by a command that runs the binary.
 func serveBy(t *testing.T, command *exec.Cmd, settings string) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := process.FreeAddress(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, address: l.Addr().String(), database: pgtest.New(t)}
-	l.Close()
+	s := &server{t: t, address: address, database: pgtest.New(t)}
 	s.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 30 * time.Second}
 	t.Cleanup(s.http.CloseIdleConnections)
 	log := &bytes.Buffer{} // read once the process has ended

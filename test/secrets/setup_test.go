@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -23,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tusq/internal/embeddedpg"
+	"tusq/internal/process"
 	"tusq/internal/testcert"
 )
 
@@ -220,10 +220,9 @@ func (r *replica) end(signal syscall.Signal) {
 // freeAddress is a loopback address that nothing listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := process.FreeAddress(t.Context())
 	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 func must(t testing.TB, errs ...error) {

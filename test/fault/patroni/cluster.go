@@ -120,10 +120,10 @@ func (c *Cluster) startEtcd(ctx context.Context) (address string, err error) {
 	if err := errors.Join(os.Mkdir(dir, 0o700), c.tools.postgres.Give(dir)); err != nil {
 		return "", err
 	}
-	if address, err = rig.FreeAddress(ctx); err != nil {
+	if address, err = process.FreeAddress(ctx); err != nil {
 		return "", err
 	}
-	peers, err := rig.FreeAddress(ctx)
+	peers, err := process.FreeAddress(ctx)
 	if err != nil {
 		return "", err
 	}

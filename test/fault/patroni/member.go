@@ -12,7 +12,6 @@ import (
 
 	"tusq/internal/embeddedpg"
 	"tusq/internal/process"
-	"tusq/test/fault/rig"
 )
 
 // member is a Patroni and the PostgreSQL that it keeps.
@@ -32,10 +31,10 @@ func newMember(ctx context.Context, c *Cluster, name, etcd string) (m *member, e
 	if err := errors.Join(os.Mkdir(m.dir, 0o700), c.tools.postgres.Give(m.dir)); err != nil {
 		return nil, err
 	}
-	if m.postgres, err = rig.FreeAddress(ctx); err != nil {
+	if m.postgres, err = process.FreeAddress(ctx); err != nil {
 		return nil, err
 	}
-	if m.api, err = rig.FreeAddress(ctx); err != nil {
+	if m.api, err = process.FreeAddress(ctx); err != nil {
 		return nil, err
 	}
 	return m, m.configure(etcd)

@@ -37,7 +37,7 @@ func StartBalancer(ctx context.Context, config, log string, replicas []*Replica)
 	for i := range addresses {
 		if i < len(replicas) {
 			addresses[i] = replicas[i].Address()
-		} else if addresses[i], err = FreeAddress(ctx); err != nil {
+		} else if addresses[i], err = process.FreeAddress(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tusq/internal/embeddedpg"
+	"tusq/internal/process"
 )
 
 const (
@@ -108,7 +109,7 @@ func newPostgres(ctx context.Context, dir string, port int) (*Postgres, error) {
 		return nil, err
 	}
 	if port == 0 {
-		address, err := FreeAddress(ctx)
+		address, err := process.FreeAddress(ctx)
 		if err != nil {
 			return nil, err
 		}

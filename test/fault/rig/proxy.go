@@ -9,6 +9,8 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"tusq/internal/process"
 )
 
 // The directions of a proxy's data.
@@ -32,7 +34,7 @@ type Proxy struct {
 
 // StartProxy starts a proxy on a free loopback address. The server need not be there.
 func StartProxy(ctx context.Context, name, server string) (*Proxy, error) {
-	address, err := FreeAddress(ctx)
+	address, err := process.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}

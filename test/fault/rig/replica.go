@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tusq/internal/process"
 )
 
 // Replica is a `tusq serve` on a fixed address. Its methods must not be called concurrently.
@@ -25,7 +27,7 @@ type Replica struct {
 
 // NewReplica prepares a replica. What it prints is appended to the file log.
 func NewReplica(ctx context.Context, name, log, binary string, flags ...string) (*Replica, error) {
-	address, err := FreeAddress(ctx)
+	address, err := process.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
