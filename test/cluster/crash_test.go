@@ -271,11 +271,7 @@ func TestMissingStandbyIsNotAcknowledged(t *testing.T) {
 	if _, _, err := c.CreateQueue(t.Context(), client.CreateQueue{Name: "demo"}); err != nil {
 		t.Fatal(err)
 	}
-	primary, err := pgx.Connect(t.Context(), "user=tusq dbname=tusq host="+filepath.Join(dir, "postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer primary.Close(context.WithoutCancel(t.Context()))
+	primary := connect(t, dir)
 	demand := func(standby string) {
 		for _, sql := range []string{"ALTER SYSTEM SET synchronous_standby_names = '" + standby + "'", "SELECT pg_reload_conf()"} {
 			if _, err := primary.Exec(t.Context(), sql); err != nil {
@@ -284,11 +280,7 @@ func TestMissingStandbyIsNotAcknowledged(t *testing.T) {
 		}
 	}
 	demand("nobody")
-	eventually(t, 10*time.Second, "the demand is in force", func() bool {
-		var standby string
-		err := primary.QueryRow(t.Context(), "SHOW synchronous_standby_names").Scan(&standby)
-		return err == nil && standby == "nobody"
-	})
+	awaitDemand(t, primary, connect(t, dir))
 	ended := make(chan error, 1)
 	go func() {
 		_, err := c.Send(t.Context(), "demo", client.SendMessage{Body: "on the primary alone"})
@@ -312,6 +304,46 @@ func TestMissingStandbyIsNotAcknowledged(t *testing.T) {
 	demand("")
 	if _, err := newClient(t, r.url()).Send(t.Context(), "demo", client.SendMessage{Body: "after"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// connect opens a connection to the embedded PostgreSQL until the test's end.
+func connect(t *testing.T, dataDir string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), "user=tusq dbname=tusq synchronous_commit=on host="+filepath.Join(dataDir, "postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}
+
+// awaitDemand commits until a commit waits for a standby, and cancels that wait. That a session knows the demand says nothing: commits
+// ask shared memory, which the checkpointer changes.
+func awaitDemand(t *testing.T, primary, committer *pgx.Conn) {
+	t.Helper()
+	committed := make(chan error, 1)
+	commit := func() {
+		_, err := committer.Exec(t.Context(), "SELECT pg_logical_emit_message(true, 'probe', '')")
+		committed <- err
+	}
+	go commit()
+	eventually(t, 20*time.Second, "commits wait for a standby", func() bool {
+		select {
+		case err := <-committed:
+			if err != nil {
+				t.Fatal(err)
+			}
+			go commit()
+		default:
+		}
+		var waits bool
+		err := primary.QueryRow(t.Context(), "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = $1",
+			committer.PgConn().PID()).Scan(&waits)
+		return err == nil && waits
+	})
+	if err := <-committed; err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -18,9 +18,9 @@ func TestRedriveOutlivesItsReplica(t *testing.T) {
 	first := serve(t, freeAddress(t), "--database-url", database)
 	second := serve(t, freeAddress(t), "--database-url", database)
 	c := newClient(t, first.url())
-	const letters = 400
+	const letters = 1000
 	bury(t, c, letters)
-	rate := 200
+	rate := 200 // so that some are left for a while after the first ones have been moved
 	started, err := c.StartRedrive(t.Context(), "dead", client.StartRedrive{Rate: rate})
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestRedriveOutlivesItsReplica(t *testing.T) {
 	if killed := progress(); killed.Moved == letters {
 		t.Fatal("nothing was left to move after the kill")
 	}
-	eventually(t, 20*time.Second, "the redrive ends", func() bool { return progress().Status == client.RedriveCompleted })
+	eventually(t, 40*time.Second, "the redrive ends", func() bool { return progress().Status == client.RedriveCompleted })
 	if done := progress(); done.Moved != letters {
 		t.Errorf("the redrive is %+v", done)
 	}

@@ -33,13 +33,13 @@ type cluster struct {
 	admin       service.Credentials
 }
 
-func startCluster(t *testing.T, database string) *cluster {
+func startCluster(t *testing.T, database string, flags ...string) *cluster {
 	t.Helper()
 	c := &cluster{admin: service.NewCredentials()}
 	c.environment = composeEnvironment(t, map[string]string{
 		"POSTGRES_PASSWORD": "none", "TUSQ_MASTER_KEY": service.NewMasterKey().Reveal(), "TUSQ_BOOTSTRAP_KEY": c.token(),
 	})
-	c.flags = []string{"--database-url", database, "--trusted-proxies", "127.0.0.1/32"} // what differs here
+	c.flags = append([]string{"--database-url", database, "--trusted-proxies", "127.0.0.1/32"}, flags...) // what differs here
 	environment := os.Environ()
 	for i := range 3 {
 		r := c.serve(t, freeAddress(t))
@@ -214,7 +214,7 @@ func TestReplicaKilledMidway(t *testing.T) {
 // receives end early, and each stop takes less than 10 seconds.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, pgtest.New(t))
+	c := startCluster(t, pgtest.New(t), "--drain-delay", "4s") // a load balancer that the machine halts looks in time too
 	api := c.client(t)
 	for _, name := range []string{"work", "idle"} {
 		if _, _, err := api.CreateQueue(t.Context(), client.CreateQueue{Name: name}); err != nil {

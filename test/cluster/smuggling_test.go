@@ -111,7 +111,8 @@ func (a *attempt) check(t *testing.T, raw ambiguity, target, log string) {
 // target is where texts are sent.
 type target struct{ name, address string }
 
-// try sends a text and reads answers until the connection is closed, or silent.
+// try sends a text and reads answers until the connection is closed, or silent even when another request has been answered
+// meanwhile: a machine that halts is silent too.
 func (g target) try(t *testing.T, a *attempt, text string) {
 	conn, err := net.Dial("tcp", g.address)
 	if err != nil {
@@ -122,15 +123,18 @@ func (g target) try(t *testing.T, a *attempt, text string) {
 	_, _ = io.WriteString(conn, strings.NewReplacer(outerID, a.outer, innerID, a.inner).Replace(text)) // it may be refused midway
 	var got strings.Builder
 	buffer := make([]byte, 64<<10)
-	silence := 5 * time.Second
+	silence, probed := 5*time.Second, false
 	for {
 		_ = conn.SetReadDeadline(time.Now().Add(silence))
 		n, err := conn.Read(buffer)
 		got.Write(buffer[:n])
-		if n > 0 {
-			silence = 2 * time.Second
-		}
-		if err != nil {
+		switch {
+		case n > 0:
+			silence, probed = 2*time.Second, false
+		case errors.Is(err, os.ErrDeadlineExceeded) && !probed:
+			g.probe(t, "silent-"+a.outer)
+			silence, probed = time.Second, true
+		case err != nil:
 			a.answers = got.String()
 			return
 		}
