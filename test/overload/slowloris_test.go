@@ -62,7 +62,7 @@ func (t times) String() string {
 	return fmt.Sprintf("%v (p50) and %v (p99)", median(t.p50).Round(10*time.Microsecond), median(t.p99).Round(10*time.Microsecond))
 }
 
-// work has clients send small messages for a time, and returns how long each call took.
+// work has clients send small messages for a time, each at least one, and returns how long each call took.
 func (s *server) work(duration time.Duration) []time.Duration {
 	s.t.Helper()
 	var mu sync.Mutex
@@ -71,7 +71,7 @@ func (s *server) work(duration time.Duration) []time.Duration {
 	end := time.Now().Add(duration)
 	for range normal {
 		clients.Go(func() {
-			for time.Now().Before(end) {
+			for again := true; again; again = time.Now().Before(end) {
 				a := s.rest("/busy/messages", `{"body": "small"}`)
 				a.want(s.t, http.StatusCreated, "")
 				mu.Lock()
