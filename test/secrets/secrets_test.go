@@ -86,8 +86,17 @@ func (w *world) logValues() {
 	if err == nil {
 		w.t.Error("a message has no id")
 	}
-	if log := w.postgres.log(w.t); !strings.Contains(log, w.body) {
-		w.t.Errorf("the log of PostgreSQL shows no values:\n%.2000s", log[max(0, len(log)-2000):])
+	deadline := time.Now().Add(20 * time.Second) // the error is answered before the process that collects the log has written it
+	for {
+		log := w.postgres.log(w.t)
+		if strings.Contains(log, w.body) {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Errorf("the log of PostgreSQL shows no values:\n%.2000s", log[max(0, len(log)-2000):])
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }
 
