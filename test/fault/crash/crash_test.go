@@ -115,9 +115,14 @@ func (o operation) enumerate(w *world, count *tally) {
 // learn carries the operation out once and returns what it passes: of each point the first
 // hit or, where the environment asks for that, all.
 func (o operation) learn(w *world) (hits []hit) {
-	a := o.make(w)
-	w.arm(o.plan)
-	if err := a.do(w.t.Context(), false); err != nil {
+	var a attempt
+	err := errAnswered
+	for n := 0; n < tries && errors.Is(err, errAnswered); n++ {
+		a = o.make(w)
+		w.arm(o.plan)
+		err = a.do(w.t.Context(), false)
+	}
+	if err != nil {
 		w.t.Fatalf("%s without a fault: %v", o.name, err)
 	}
 	seen := map[string]int{}
@@ -145,19 +150,18 @@ func (o operation) has(h hit) bool {
 	return point == h.point && (found && n == strconv.Itoa(h.n) || !found && h.n == 1)
 }
 
+// tries are how often an operation is carried out until it passes what it is to pass.
+const tries = 5
+
 // tryReaching is try. On a machine that is very busy an operation may pass fewer points than
 // when it was learned: a second receive, for one, finds what the first one waited for.
 func (o operation) tryReaching(w *world, h hit, kind string) {
-	for tries := 1; ; tries++ {
-		reached := o.try(w, h, kind)
-		if reached || w.t.Failed() {
-			return
-		}
-		if tries == 3 {
-			w.t.Errorf("the point was not reached")
+	for range tries {
+		if o.try(w, h, kind) || w.t.Failed() {
 			return
 		}
 	}
+	w.t.Errorf("the point was not reached")
 }
 
 // try carries the operation out with a fault, and repeats it where it had no answer.
@@ -178,8 +182,11 @@ func (o operation) try(w *world, h hit, kind string) (reached bool) {
 		reached = true // nothing is lost where it was not
 	}
 	w.sound()
-	for tries := 0; err != nil; tries++ {
-		if tries == 5 || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, errAnswered) {
+		return false
+	}
+	for again := 0; err != nil; again++ {
+		if again == 5 || errors.Is(err, context.DeadlineExceeded) {
 			w.t.Errorf("the repetition: %v", err)
 			return true
 		}
