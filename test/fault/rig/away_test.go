@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,12 +16,15 @@ import (
 
 // Bounds of the answers while the database is away. A busy machine has room in them.
 const (
-	outageTold  = 5*time.Second + 3*time.Second // outagePatience of package service
-	toldAtOnce  = 3 * time.Second               // what is asked once an outage is told
+	outageTold  = 5*time.Second + 7*time.Second // outagePatience of package service
+	atOnce      = 3 * time.Second               // most of what needs no database, or is asked once an outage is told
 	cutOffTold  = 30 * time.Second              // the queue is read, the flush before ends, and its own: 10 seconds each
-	undisturbed = 3 * time.Second               // calls of a replica that is not cut off
-	served      = 5 * time.Second               // the first send after the fault
+	undisturbed = 8 * time.Second               // calls of a replica that is not cut off; those of one that is take 10
+	served      = 10 * time.Second              // the first send after the fault
 )
+
+// askers are how many make each request at a time.
+const askers = 2
 
 // answer is what became of a request.
 type answer struct {
@@ -77,7 +81,7 @@ type asked struct {
 	replica *Replica
 }
 
-// askAll makes all requests of all replicas for so long, two of each at a time, and returns all answers.
+// askAll makes all requests of all replicas for so long, and returns all answers.
 func askAll(t *testing.T, c *Cluster, long time.Duration) map[asked][]answer {
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
@@ -100,7 +104,7 @@ func askAll(t *testing.T, c *Cluster, long time.Duration) map[asked][]answer {
 	}
 	for _, replica := range c.Replicas {
 		for _, request := range []request{sending, receiving, living, measuring} {
-			for range 2 {
+			for range askers {
 				loops.Go(func() { loop(asked{request, replica}) })
 			}
 		}
@@ -127,6 +131,16 @@ func judge(t *testing.T, what asked, answers []answer, bound time.Duration) (ref
 	return refused
 }
 
+// judgePrompt fails where more is answered late than each asker's one call that a machine made wait: a replica that waits does so in
+// every call.
+func judgePrompt(t *testing.T, what asked, answers []answer) {
+	t.Helper()
+	late := slices.DeleteFunc(slices.Clone(answers), func(a answer) bool { return a.took <= atOnce })
+	if len(late) > min(askers, len(answers)/2) {
+		t.Errorf("%s of %s: %d of %d answers took longer than %v: %v", what.request.path, what.replica.Name, len(late), len(answers), atOnce, late)
+	}
+}
+
 // judgeOperations fails where a path that needs no database was not answered at once.
 func judgeOperations(t *testing.T, r *Replica, answers map[asked][]answer) {
 	t.Helper()
@@ -135,6 +149,7 @@ func judgeOperations(t *testing.T, r *Replica, answers map[asked][]answer) {
 		if refused := judge(t, what, answers[what], undisturbed); refused > 0 {
 			t.Errorf("%s of %s: %d answers are not 2xx", request.path, r.Name, refused)
 		}
+		judgePrompt(t, what, answers[what])
 	}
 }
 
@@ -172,7 +187,7 @@ func TestConnectionsAreExhausted(t *testing.T) {
 	t.Parallel()
 	c := startWork(t)
 	heal := inject(t, c, "exhaust connections")
-	answers := askAll(t, c, 8*time.Second)
+	answers := askAll(t, c, 12*time.Second)
 	healed := time.Now()
 	heal()
 	for _, r := range c.Replicas {
@@ -183,11 +198,7 @@ func TestConnectionsAreExhausted(t *testing.T) {
 		for _, request := range []request{sending, receiving} {
 			what := asked{request, r}
 			refused += judge(t, what, answers[what], outageTold)
-			for _, a := range answers[what] {
-				if a.at > 6*time.Second && a.took > toldAtOnce {
-					t.Errorf("%s of %s: %v; want an answer within %v", request.path, r.Name, a, toldAtOnce)
-				}
-			}
+			judgePrompt(t, what, slices.DeleteFunc(answers[what], func(a answer) bool { return a.at < 6*time.Second }))
 		}
 		judgeOperations(t, r, answers)
 	}

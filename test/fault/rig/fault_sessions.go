@@ -45,20 +45,24 @@ func exhaustConnections(ctx context.Context, c *Cluster, _ *rand.Rand) (Injected
 	return Injected{What: fmt.Sprintf("by %d idle sessions", len(idle)), Heal: release}, nil
 }
 
-// fill opens sessions until PostgreSQL refuses.
+// fill opens sessions until PostgreSQL refuses ten in a row: one is refused too where somebody else who is being refused takes the last
+// place meanwhile.
 func fill(ctx context.Context, p *Postgres) (idle []*pgx.Conn, err error) {
-	for {
+	for refusals := 0; refusals < 10; {
 		connection, err := pgx.Connect(ctx, p.URL())
 		var refused *pgconn.PgError
 		switch {
 		case err == nil:
 			idle = append(idle, connection)
+			refusals = 0
 		case errors.As(err, &refused) && refused.Code == "53300": // too_many_connections
-			return idle, nil
+			refusals++
+			time.Sleep(20 * time.Millisecond)
 		default:
 			return idle, err
 		}
 	}
+	return idle, nil
 }
 
 // session runs statements in a transaction that stays open until it is healed.

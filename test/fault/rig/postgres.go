@@ -171,11 +171,11 @@ func (p *Postgres) run(ctx context.Context, stdin, name string, args ...string) 
 }
 
 // Start starts the server and returns when it accepts connections, which may need a recovery first. As a supervisor does, it
-// tries again where PostgreSQL finds the memory of one that was killed a moment ago.
+// tries again, for 20 seconds, where PostgreSQL finds the memory of one that was killed a moment ago.
 func (p *Postgres) Start(ctx context.Context) error {
-	for tries := 1; ; tries++ {
+	for began := time.Now(); ; {
 		err := p.startOnce(ctx)
-		if err == nil || tries == 5 || !strings.Contains(err.Error(), "pre-existing shared memory block") {
+		if err == nil || time.Since(began) > 20*time.Second || !strings.Contains(err.Error(), "pre-existing shared memory block") {
 			return err
 		}
 		select {
