@@ -48,6 +48,20 @@ func startLoad(r *replica.Replica, l *ledger, prefix string, senders, consumers 
 	return x
 }
 
+// await returns when so many sends and deletes have been acknowledged, or after half a minute.
+func (x *load) await(ctx context.Context, sends, deletes int64) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for ctx.Err() == nil && (x.sends.Load() < sends || x.deletes.Load() < deletes) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
 // stop lets each client end its call, and waits for that: then no call is under way.
 func (x *load) stop() {
 	x.cancel()

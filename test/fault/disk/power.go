@@ -31,6 +31,8 @@ type PowerReport struct {
 	Broken string
 	// Recovery is how long it took at most, from the start of PostgreSQL to the first acknowledged send.
 	Recovery time.Duration
+	// Halt is how long this program was halted at most, while there was load: as long as PostgreSQL, where the machine halts.
+	Halt time.Duration
 }
 
 func (r PowerReport) String() string {
@@ -61,16 +63,19 @@ func (p Power) Run(ctx context.Context) (report PowerReport, err error) {
 	return report, nil
 }
 
-// lose does it once, so long after the load has begun.
+// lose does it once, so long after the load has begun, or later where too little has been done by then to show anything.
 func (p Power) lose(ctx context.Context, c *cluster, after time.Duration, report *PowerReport) error {
 	report.Times++
 	x := startLoad(c.replica, c.ledger, fmt.Sprint("load", report.Times), 8, 2)
+	halt := metronome()
 	select {
 	case <-time.After(after):
 	case <-ctx.Done():
 	}
+	x.await(ctx, 100, 1)
 	fault := time.Now()
 	err := c.volume.CutPower()
+	report.Halt = max(report.Halt, halt())
 	c.postgres.Kill()
 	x.stop()
 	if err != nil {
@@ -102,4 +107,27 @@ func (p Power) lose(ctx context.Context, c *cluster, after time.Duration, report
 		report.Broken = err.Error()
 	}
 	return nil
+}
+
+// metronome beats each 10 ms until stop, which returns the longest time between two beats.
+func metronome() (stop func() time.Duration) {
+	stopped, longest := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		last, pause := time.Now(), time.Duration(0)
+		for beating := true; beating; {
+			select {
+			case <-tick.C:
+			case <-stopped:
+				beating = false
+			}
+			pause, last = max(pause, time.Since(last)), time.Now()
+		}
+		longest <- pause
+	}()
+	return func() time.Duration {
+		close(stopped)
+		return <-longest
+	}
 }
