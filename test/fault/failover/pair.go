@@ -120,7 +120,8 @@ func (p *pair) rejoin(ctx context.Context) error {
 	return p.require(ctx, primary, quorum)
 }
 
-// AwaitQuorum returns when commits do wait for the standby.
+// AwaitQuorum returns when commits do wait for the standby. They ask shared memory, which the checkpointer changes when it reads the
+// settings, as it does before a checkpoint that is asked for.
 func (p *pair) AwaitQuorum(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -128,7 +129,7 @@ func (p *pair) AwaitQuorum(ctx context.Context) error {
 		var waits bool
 		err := p.servers[p.primary].QueryRow(ctx, []any{&waits}, "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'quorum')")
 		if err == nil && waits {
-			return nil
+			return p.servers[p.primary].Exec(ctx, "CHECKPOINT")
 		}
 		select {
 		case <-ctx.Done():
