@@ -13,13 +13,16 @@ import (
 )
 
 const (
-	startTimeout   = 2 * time.Minute  // of the embedded PostgreSQL, crash recovery included
+	startTimeout   = 2 * time.Minute  // of the embedded PostgreSQL's first start, crash recovery included
 	stopTimeout    = 20 * time.Second // of the embedded PostgreSQL, after which it is made to stop
 	migrateTimeout = 10 * time.Minute
 	connectTimeout = 30 * time.Second // until a given database must have answered once
 	connectPause   = 500 * time.Millisecond
 	inUsePause     = 2 * time.Second // longer than a migration waits for a table
-	restartPause   = time.Second     // before an embedded PostgreSQL that died is started again
+
+	// Pauses before an embedded PostgreSQL that died is started again: each is twice as long as the one before.
+	restartPause        = time.Second
+	longestRestartPause = 30 * time.Second
 )
 
 // databaseFlags say where the database is.
@@ -109,37 +112,36 @@ func (d *database) supervise(ctx context.Context) error {
 	if d.embedded == nil {
 		return nil
 	}
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-d.embedded.Done():
-		}
-		d.log.Error("the embedded PostgreSQL ended; starting it again", "err", d.embedded.Err())
-		if err := d.restart(ctx); err != nil {
-			return err
+			d.log.Error("the embedded PostgreSQL ended; starting it again", "err", d.embedded.Err())
+			d.restart(ctx)
 		}
 	}
+	return nil
 }
 
-func (d *database) restart(ctx context.Context) error {
+// restart tries to start a PostgreSQL that died until it runs or ctx ends: a full disk, say, lets it start once there is room.
+// An attempt may take as long as it needs, for one that is cut off has to recover from the beginning.
+func (d *database) restart(ctx context.Context) {
 	d.close()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-time.After(restartPause):
+	for pause := restartPause; ; pause = min(2*pause, longestRestartPause) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		server, err := embeddedpg.Start(ctx, d.options)
+		if err == nil {
+			d.embedded = server
+			return
+		}
+		if ctx.Err() == nil {
+			d.log.Error("cannot start the embedded PostgreSQL again yet", "err", err)
+		}
 	}
-	starting, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	server, err := embeddedpg.Start(starting, d.options)
-	if err == nil {
-		d.embedded = server
-		return nil
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	return fmt.Errorf("restart the embedded PostgreSQL: %w", err)
 }
 
 // close stops the private PostgreSQL.
