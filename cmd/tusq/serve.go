@@ -83,8 +83,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// Run serves until ctx ends. Parts end in the opposite order of their start.
-func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
+// Run serves until ctx ends. Requests are answered from the moment at which the port is open; see entry.
+func (c *serveCmd) Run(ctx context.Context, g *Globals) error {
 	gcpace.Start(heapRoom)
 	log := c.logger(g.Stderr)
 	masterKeys, err := c.givenMasterKeys()
@@ -101,6 +101,20 @@ func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 	if err != nil {
 		return err
 	}
+	entry := newEntry(door, log)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return door.watch(ctx) })
+	group.Go(entry.run)
+	group.Go(func() error {
+		defer entry.close()
+		return c.runService(ctx, entry, masterKeys, g)
+	})
+	return group.Wait()
+}
+
+// runService starts the service and runs it until ctx ends. Parts end in the opposite order of their start.
+func (c *serveCmd) runService(ctx context.Context, entry *entry, masterKeys service.MasterKeys, g *Globals) error {
+	log := entry.log
 	db, err := c.open(ctx, log)
 	if err != nil {
 		return err
@@ -126,18 +140,19 @@ func (c *serveCmd) Run(ctx context.Context, g *Globals) (err error) {
 	if err := c.bootstrap(ctx, svc, g.Stdout, log); err != nil {
 		return err
 	}
-	log.Info("serving", "address", listener.Addr().String(), "version", version.String(), "migrations_applied", applied)
+	entry.admit(c.routes(entry.door, svc, log))
+	address := entry.Addr().String()
+	log.Info("serving", "address", address, "version", version.String(), "migrations_applied", applied)
 	if c.showsKeys() {
 		log.Warn("keys and messages can be read on the way to this server: give it --tls-cert, or --trusted-proxies of what encrypts in front of it")
 	}
-	printWelcome(g.Stdout, door.url(), c.on())
-	return c.serve(ctx, door, svc, db, log)
+	printWelcome(g.Stdout, entry.url(), c.on())
+	return c.serve(ctx, entry, svc, db)
 }
 
 // serve runs all parts. They outlive ctx until the HTTP server has answered its last
 // request; then they end, and what is pending is committed.
-func (c *serveCmd) serve(ctx context.Context, door *door, svc *service.Service, db *database, log *slog.Logger) error {
-	server := c.httpServer(door, svc, log)
+func (c *serveCmd) serve(ctx context.Context, entry *entry, svc *service.Service, db *database) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, running := errgroup.WithContext(running)
@@ -150,15 +165,13 @@ func (c *serveCmd) serve(ctx context.Context, door *door, svc *service.Service, 
 		}
 		group.Go(func() error { return serveProfiles(running, profiles) })
 	}
-	group.Go(func() error { return door.watch(running) })
-	group.Go(func() error { return door.serve(server) })
 	group.Go(func() error {
 		defer stop()
 		select {
 		case <-running.Done(): // a part has failed
-			return server.Close()
+			return entry.server.Close()
 		case <-ctx.Done():
-			return c.shutDown(ctx, server, svc, log)
+			return c.shutDown(ctx, entry.server, svc, entry.log)
 		}
 	})
 	return group.Wait()
@@ -180,7 +193,8 @@ func (c *serveCmd) shutDown(ctx context.Context, server *http.Server, svc *servi
 	return nil
 }
 
-func (c *serveCmd) httpServer(door *door, svc *service.Service, log *slog.Logger) *http.Server {
+// routes are what answers requests once the service has started.
+func (c *serveCmd) routes(door *door, svc *service.Service, log *slog.Logger) http.Handler {
 	metrics := telemetry.New()
 	metrics.ShowWaiting(svc.Waiting)
 	metrics.ShowAuditDropped(svc.AuditDropped)
@@ -189,7 +203,7 @@ func (c *serveCmd) httpServer(door *door, svc *service.Service, log *slog.Logger
 	metrics.ShowConflicts(
 		func() int64 { return svc.Conflicts().Deadlocks },
 		func() int64 { return svc.Conflicts().Serialization })
-	handler := api.NewRouter(api.Options{
+	return api.NewRouter(api.Options{
 		Service: svc,
 		Logger:  log,
 		Metrics: metrics,
@@ -204,6 +218,9 @@ func (c *serveCmd) httpServer(door *door, svc *service.Service, log *slog.Logger
 		}),
 		Console: web.New(svc, web.Options{Logger: log, SignIn: c.signIn(), PublicURL: c.PublicURL, TrustedProxies: c.Proxies}),
 	})
+}
+
+func httpServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,

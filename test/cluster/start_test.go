@@ -1,8 +1,11 @@
 package cluster
 
 import (
+	"crypto/tls"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -10,6 +13,8 @@ import (
 	"time"
 
 	"tusq/client"
+	"tusq/internal/pgtest"
+	"tusq/internal/testcert"
 )
 
 // TestPostgresThatDoesNotStartAgain: while the embedded PostgreSQL finds its log's directory closed, as it finds
@@ -41,5 +46,78 @@ func TestPostgresThatDoesNotStartAgain(t *testing.T) {
 	r.awaitReady()
 	if _, err := c.Send(t.Context(), "demo", client.SendMessage{Body: "after"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestReplicaAnswersWhileItStarts: whoever asks a replica that waits for its database is told so at once, and
+// is served at the same address when the database is there.
+func TestReplicaAnswersWhileItStarts(t *testing.T) {
+	t.Parallel()
+	line := pgtest.NewLine(t, pgtest.New(t))
+	line.Cut()
+	ca := testcert.New(t, "CA")
+	cert, key := ca.Issue("127.0.0.1").Write(t, t.TempDir(), "server")
+	r := &replica{address: freeAddress(t)}
+	r.process = start(t, exec.Command(binary, "serve", "--listen", r.address, "--database-url", line.URL, "--tls-cert", cert, "--tls-key", key))
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}
+	defer transport.CloseIdleConnections()
+	ask := func(method, path string) (status int, retryAfter string) {
+		request, err := http.NewRequestWithContext(t.Context(), method, "https://"+r.address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := (&http.Client{Transport: transport, Timeout: time.Second}).Do(request)
+		if err != nil {
+			return 0, ""
+		}
+		defer response.Body.Close()
+		return response.StatusCode, response.Header.Get("Retry-After")
+	}
+	eventually(t, 10*time.Second, "the replica waits for its database", func() bool {
+		return strings.Contains(r.log.String(), "waiting for the database")
+	})
+	for _, asked := range []struct {
+		method, path string
+		status       int
+		retryAfter   string
+	}{
+		{"GET", "/livez", http.StatusOK, ""},
+		{"GET", "/readyz", http.StatusServiceUnavailable, "1"},
+		{"GET", "/metrics", http.StatusServiceUnavailable, "1"},
+		{"POST", "/v1/queues", http.StatusServiceUnavailable, "1"},
+		{"POST", "/", http.StatusServiceUnavailable, "1"},
+	} {
+		if status, retryAfter := ask(asked.method, asked.path); status != asked.status || retryAfter != asked.retryAfter {
+			t.Errorf("%s %s: %d, to be repeated after %q", asked.method, asked.path, status, retryAfter)
+		}
+	}
+	if strings.Contains(r.log.String(), "serving") || strings.Contains(r.log.String(), "tusq serves") {
+		t.Error("it says that it serves")
+	}
+	line.Mend()
+	eventually(t, 30*time.Second, "the replica says that it serves", func() bool { return strings.Contains(r.log.String(), "tusq serves") })
+	if status, _ := ask("GET", "/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz: %d from a replica that serves", status)
+	}
+	r.signal(syscall.SIGINT)
+	if err := r.wait(20 * time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReplicaThatStartsEnds: SIGTERM need not wait for a database that does not answer.
+func TestReplicaThatStartsEnds(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	r := &replica{address: freeAddress(t)}
+	r.process = start(t, exec.Command(binary, "serve", "--listen", r.address, "--database-url", "postgres://tusq@"+silent.Addr().String()+"/tusq"))
+	eventually(t, 10*time.Second, "the replica answers", func() bool { return status(r.url()+"/livez") == http.StatusOK })
+	r.signal(syscall.SIGTERM)
+	if err := r.wait(5 * time.Second); err == nil {
+		t.Error("it ends as if it had served")
 	}
 }
