@@ -15,7 +15,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
+	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ const pollInterval = 100 * time.Millisecond
 // next is to be tried soon.
 const connectTimeout = 3 * time.Second
 
+// endGrace is how long what is being carried out may go on after the end of the context.
+const endGrace = 3 * time.Second
+
 // lockWait bounds how long a migration waits for a table that others use. Whoever comes after it
 // waits as long, since PostgreSQL serves those who ask for a table in their order.
 const lockWait = time.Second
@@ -67,42 +71,26 @@ var ErrUnreachable = errors.New("the database cannot be reached")
 // changed by that migration. Try again after a pause in which others get on.
 var ErrInUse = errors.New("a table that is to be changed is in use")
 
+// ErrOutcomeUnknown means that a migration was still being carried out some seconds after the end of the context, and
+// was left to PostgreSQL: it may wait there for a standby. Up finds out what has become of it.
+var ErrOutcomeUnknown = errors.New("a migration was left to the database, and it is not known whether it will be done: migrate again")
+
 // ErrPooled means that migrations are missing and the database is behind a pooler, which cannot
 // hold the lock that they need.
 var ErrPooled = errors.New("migrations are missing, and cannot be applied by way of a pooler: give --database-direct-url")
 
-// open prepares connections that work by way of a pooler, to a server that takes changes. PostgreSQL's
-// settings need a connection without a pooler.
-func open(databaseURL string, settings map[string]string) (*sql.DB, error) {
-	config, err := parse(databaseURL)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(config.RuntimeParams, settings)
-	if config.ValidateConnect == nil {
-		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
-	return stdlib.OpenDB(*config), nil
-}
-
-// openAny is open for any server that answers.
-func openAny(databaseURL string) (*sql.DB, error) {
-	config, err := parse(databaseURL)
-	if err != nil {
-		return nil, err
-	}
-	config.ValidateConnect = nil
-	return stdlib.OpenDB(*config), nil
-}
-
-func parse(databaseURL string) (*pgx.ConnConfig, error) {
+// configure describes connections that work by way of a pooler, to a server that takes changes.
+func configure(databaseURL string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
+	}
+	if config.ValidateConnect == nil {
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	return config, nil
 }
@@ -118,22 +106,29 @@ func refusePooler(ctx context.Context, conn *sql.Conn) error {
 	})
 }
 
-// Up brings the database to this binary's version. It is safe to run from many
-// processes at once: one applies the migrations while the others wait for it, until
-// ctx ends. It returns how many migrations it applied itself, and ErrInUse where one of
-// them would have held up others for longer than a second.
+// Up is UpLogged without a log.
 func Up(ctx context.Context, databaseURL string) (applied int, err error) {
-	db, err := open(databaseURL, nil)
+	return UpLogged(ctx, databaseURL, slog.New(slog.DiscardHandler))
+}
+
+// UpLogged brings the database to this binary's version. It is safe to run from many
+// processes at once: one applies the migrations while the others wait for it, until
+// ctx ends. It returns how many migrations it applied itself, ErrInUse where one of
+// them would have held up others for longer than a second, and ErrOutcomeUnknown where one
+// did not end within seconds of ctx.
+func UpLogged(ctx context.Context, databaseURL string, log *slog.Logger) (applied int, err error) {
+	config, err := configure(databaseURL)
 	if err != nil {
-		return 0, fmt.Errorf("open database: %w", err)
+		return 0, err
 	}
+	db := stdlib.OpenDB(*config)
 	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	defer conn.Close()
-	for {
+	for waiting := false; ; waiting = true {
 		status, err := readStatus(ctx, conn)
 		if err != nil {
 			return 0, err
@@ -149,11 +144,14 @@ func Up(ctx context.Context, databaseURL string) (applied int, err error) {
 			return 0, err
 		}
 		if locked {
-			applied, err := apply(ctx, databaseURL, conn)
+			applied, err := apply(ctx, databaseURL, conn, log)
 			if isLockTimeout(err) {
 				err = fmt.Errorf("%w: %w", ErrInUse, err)
 			}
 			return applied, err
+		}
+		if !waiting {
+			log.Info("waiting for another process to migrate the schema", "from", status.Database, "to", status.Binary)
 		}
 		select {
 		case <-ctx.Done():
@@ -165,16 +163,14 @@ func Up(ctx context.Context, databaseURL string) (applied int, err error) {
 
 // ReadStatus tells where the database's schema is, without changing anything: by a standby, where no server takes changes.
 func ReadStatus(ctx context.Context, databaseURL string) (Status, error) {
-	db, err := open(databaseURL, nil)
+	config, err := configure(databaseURL)
 	if err != nil {
-		return Status{}, fmt.Errorf("open database: %w", err)
+		return Status{}, err
 	}
-	status, err := readStatusOf(ctx, db)
+	status, err := readStatusOf(ctx, stdlib.OpenDB(*config))
 	if errors.Is(err, pgconn.ErrReadOnlyConnection) {
-		if db, err = openAny(databaseURL); err != nil {
-			return Status{}, fmt.Errorf("open database: %w", err)
-		}
-		status, err = readStatusOf(ctx, db)
+		config.ValidateConnect = nil // any server that answers
+		status, err = readStatusOf(ctx, stdlib.OpenDB(*config))
 	}
 	return status, err
 }
@@ -200,29 +196,61 @@ func (s Status) check() error {
 }
 
 // apply runs the migrations; conn holds the lock until it is closed.
-func apply(ctx context.Context, databaseURL string, conn *sql.Conn) (int, error) {
+func apply(ctx context.Context, databaseURL string, conn *sql.Conn, log *slog.Logger) (int, error) {
 	before, err := readStatus(ctx, conn) // another process may have migrated before the lock was free
 	if err != nil {
 		return 0, err
 	}
-	m, err := newMigrate(databaseURL)
+	if !before.Current() {
+		log.Info("migrating the schema", "from", before.Database, "to", before.Binary)
+	}
+	working, cut := outlasting(ctx)
+	defer cut()
+	err = carryOut(ctx, working, databaseURL, conn)
+	if err != nil && working.Err() != nil {
+		return 0, fmt.Errorf("%w: %w", ErrOutcomeUnknown, context.Cause(ctx))
+	}
 	if err != nil {
 		return 0, err
-	}
-	defer m.Close()
-	if err := repairDirty(m, before.Database); err != nil {
-		return 0, err
-	}
-	stop := context.AfterFunc(ctx, func() { m.GracefulStop <- true })
-	defer stop()
-	if err := m.Up(); err != nil && !errors.Is(err, migrate.ErrNoChange) {
-		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	after, err := readStatus(ctx, conn)
 	if err != nil {
 		return 0, err
 	}
 	return after.Database - before.Database, after.check()
+}
+
+// outlasting ends endGrace after ctx, or when it is cut.
+func outlasting(ctx context.Context) (longer context.Context, cut func()) {
+	longer, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(endGrace, end) })
+	return longer, func() {
+		stop()
+		end()
+	}
+}
+
+// carryOut runs the migrations that are missing. No other is begun once ctx has ended, and the one that runs is
+// cut off when working has.
+func carryOut(ctx, working context.Context, databaseURL string, conn *sql.Conn) error {
+	m, err := newMigrate(working, databaseURL)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	committed, err := readStatus(ctx, conn) // of one that was left to PostgreSQL too: newMigrate has waited for its end
+	if err != nil {
+		return err
+	}
+	if err := repairDirty(m, committed.Database); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { m.GracefulStop <- true })
+	defer stop()
+	if err := m.Up(); err != nil && !errors.Is(err, migrate.ErrNoChange) {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
 }
 
 // isLockTimeout looks into golang-migrate's errors too, which do not unwrap.
@@ -236,21 +264,41 @@ func isLockTimeout(err error) bool {
 	return ok && refused.Code == "55P03" // lock_not_available
 }
 
-// newMigrate opens a connection of its own, which the result's Close ends.
-func newMigrate(databaseURL string) (*migrate.Migrate, error) {
+// newMigrate opens a connection of its own, which the result's Close ends, and the end of ctx, of which
+// golang-migrate knows nothing.
+func newMigrate(ctx context.Context, databaseURL string) (*migrate.Migrate, error) {
 	source, err := iofs.New(files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
-	db, err := open(databaseURL, map[string]string{"lock_timeout": strconv.FormatInt(lockWait.Milliseconds(), 10)})
+	config, err := configure(databaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
+	config.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockWait.Milliseconds(), 10) // which no pooler takes
+	cutOff(ctx, config)
+	db := stdlib.OpenDB(*config)
 	driver, err := migratepgx.WithInstance(db, &migratepgx.Config{})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare migrations: %w", err), db.Close())
 	}
 	return migrate.NewWithInstance("iofs", source, "pgx5", inSteps(driver, db))
+}
+
+// cutOff has connections closed when ctx ends. What they carry out is not cancelled, which takes a connection too:
+// it goes on as after the death of the process, so that a long migration ends some day.
+func cutOff(ctx context.Context, config *pgx.ConnConfig) {
+	dial := config.DialFunc
+	config.DialFunc = func(dialing context.Context, network, address string) (net.Conn, error) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		conn, err := dial(dialing, network, address)
+		if err == nil {
+			context.AfterFunc(ctx, func() { conn.Close() })
+		}
+		return conn, err
+	}
 }
 
 // repairDirty resolves what a killed migration left. golang-migrate then only knows

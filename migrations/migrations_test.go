@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,8 +177,12 @@ func TestUpWaitsNoLongerThanItsContext(t *testing.T) {
 	execute(t, connect(t, url), `SELECT pg_advisory_lock(1953854321)`) // another replica migrates, and hangs
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := migrations.Up(ctx, url); !errors.Is(err, context.DeadlineExceeded) {
+	var log strings.Builder
+	if _, err := migrations.UpLogged(ctx, url, slog.New(slog.NewTextHandler(&log, nil))); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Up: %v, want the context's deadline", err)
+	}
+	if strings.Count(log.String(), "waiting for another process") != 1 {
+		t.Errorf("the log does not say once what is waited for: %s", log.String())
 	}
 	if s := status(t, url); s.Database != 0 {
 		t.Errorf("migrated beside the lock's holder: %+v", s)

@@ -164,7 +164,7 @@ func (d *database) migrate(ctx context.Context) (applied int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	for {
-		applied, err = migrations.Up(ctx, d.straight())
+		applied, err = migrations.UpLogged(ctx, d.straight(), d.log)
 		pause := connectPause
 		switch {
 		case errors.Is(err, migrations.ErrInUse):

@@ -50,7 +50,7 @@ LOCK TABLE schema_migrations`); err != nil {
 	if err := <-released; err != nil {
 		t.Fatal(err)
 	}
-	if !log.has("waiting to migrate") {
+	if !log.has("waiting to migrate") || !log.has("migrating the schema") {
 		t.Error("the log does not say why it took so long")
 	}
 }
