@@ -74,8 +74,8 @@ func (o *op) weight() int {
 	return base
 }
 
-// do submits ops on one queue and waits for their answers. When ctx ends first it returns ctx's
-// error: sends and settlements are carried out all the same, claims are undone.
+// do submits ops on one queue and waits for their answers. When ctx ends first, or the service gives up, it
+// returns an error: sends and settlements are carried out all the same, claims are undone.
 func (s *Service) do(ctx context.Context, ops []*op) error {
 	c := &call{done: make(chan struct{})}
 	c.open.Store(int32(len(ops)))
@@ -88,16 +88,20 @@ func (s *Service) do(ctx context.Context, ops []*op) error {
 	if err := s.flusherOf(ops[0].queue).engine.Submit(ops); err != nil {
 		return s.refused(err)
 	}
+	var err error
 	select {
 	case <-c.done:
 		return nil
 	case <-ctx.Done():
-		if c.state.CompareAndSwap(callWaiting, callAbandoned) {
-			return ctx.Err()
-		}
-		<-c.done
-		return nil
+		err = ctx.Err()
+	case <-s.givenUp:
+		err = Errorf(CodeUnavailable, "This replica is shutting down; it is not known whether the call took effect.")
 	}
+	if c.state.CompareAndSwap(callWaiting, callAbandoned) {
+		return err
+	}
+	<-c.done
+	return nil
 }
 
 // settleOps answers ops whose flush has ended.

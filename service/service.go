@@ -117,6 +117,9 @@ type Service struct {
 
 	drainOnce sync.Once
 	draining  chan struct{}
+
+	giveUpOnce sync.Once
+	givenUp    chan struct{}
 }
 
 // New makes a Service on a migrated database. Its calls are answered while Run runs.
@@ -154,6 +157,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
+		givenUp:   make(chan struct{}),
 		maxPolls:  int64(cmp.Or(opts.MaxLongPolls, DefaultMaxLongPolls)),
 	}
 	s.sessions = newSessionCache(store, s.outlast)
@@ -220,6 +224,10 @@ func (s *Service) Run(ctx context.Context) error {
 // Drain begins the end: Ready fails, open receives are answered with nothing at
 // once, and new ones claim nothing. All other calls are served on.
 func (s *Service) Drain() { s.drainOnce.Do(func() { close(s.draining) }) }
+
+// GiveUp has calls that wait for their flush answered that it is not known whether they took effect: the process is about
+// to end. The flushes go on for as long as Run does.
+func (s *Service) GiveUp() { s.giveUpOnce.Do(func() { close(s.givenUp) }) }
 
 // Draining is closed once Drain has been called.
 func (s *Service) Draining() <-chan struct{} { return s.draining }

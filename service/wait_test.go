@@ -247,6 +247,45 @@ func TestDrainEndsReceivesAtOnceAndClaimsNoMore(t *testing.T) {
 	w.wantStats(w.queue, service.Stats{Visible: 2})
 }
 
+// TestGivenUpCallsAreAnswered while their flush waits, which may still be committed.
+func TestGivenUpCallsAreAnswered(t *testing.T) {
+	w := setup(t, service.QueueChange{})
+	conn, err := pgx.Connect(w.ctx, w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(w.ctx))
+	if _, err := conn.Exec(w.ctx, `BEGIN; LOCK TABLE messages`); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	go func() {
+		_, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: "job"}}})
+		answered <- err
+	}()
+	for waiting := false; !waiting; {
+		if err := conn.QueryRow(w.ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.GiveUp()
+	select {
+	case err := <-answered:
+		if service.ErrorCode(err) != service.CodeUnavailable {
+			t.Errorf("the send ended with %v", err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("the send waits for its flush")
+	}
+	if _, err := conn.Exec(w.ctx, `COMMIT`); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.other.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1, Wait: new(10 * time.Second)})
+	if err != nil || len(got) != 1 {
+		t.Errorf("received %v, %v", got, err)
+	}
+}
+
 // TestConcurrentReceiversNeverShareAMessage drives two replicas hard: every message is
 // delivered once, and the counts are exact at the end.
 func TestConcurrentReceiversNeverShareAMessage(t *testing.T) {

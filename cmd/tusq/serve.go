@@ -28,14 +28,21 @@ import (
 // Timeouts of connections. A request's body must have arrived in readTimeout, which is
 // also longer than any wait for messages: Go ends a request's context with it.
 const (
-	headerTimeout   = 5 * time.Second
-	readTimeout     = 90 * time.Second
-	idleTimeout     = 2 * time.Minute
-	maxHeaderBytes  = 32 << 10
-	shutdownTimeout = 7 * time.Second // for requests that are being answered
-	mergedFlushes   = 2               // connections for flushes
-	aloneFlushes    = 16              // the same with --no-coalesce
-	heapRoom        = 64 << 20        // bytes that the heap may grow by between two collections
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 90 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 32 << 10
+	mergedFlushes  = 2        // connections for flushes
+	aloneFlushes   = 16       // the same with --no-coalesce
+	heapRoom       = 64 << 20 // bytes that the heap may grow by between two collections
+)
+
+// Bounds of the end. With --drain-delay as it is they are less than 10 seconds together, whatever the database does.
+const (
+	shutdownTimeout = 6 * time.Second        // for requests that are being answered
+	giveUpTimeout   = 4 * time.Second        // of it, for calls that wait for the database
+	endTimeout      = 2 * time.Second        // for what is pending then
+	closeTimeout    = 500 * time.Millisecond // for connections to the database
 )
 
 type serveCmd struct {
@@ -128,7 +135,7 @@ func (c *serveCmd) runService(ctx context.Context, entry *entry, masterKeys serv
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer closeSoon(store)
 	opts, err := c.serviceOptions(masterKeys, log)
 	if err != nil {
 		return err
@@ -151,12 +158,12 @@ func (c *serveCmd) runService(ctx context.Context, entry *entry, masterKeys serv
 }
 
 // serve runs all parts. They outlive ctx until the HTTP server has answered its last
-// request; then they end, and what is pending is committed.
+// request; then they end, and what is pending is committed, if the database takes it.
 func (c *serveCmd) serve(ctx context.Context, entry *entry, svc *service.Service, db *database) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, running := errgroup.WithContext(running)
-	group.Go(func() error { return svc.Run(running) })
+	group.Go(func() error { return runToEnd(running, svc, entry.log) })
 	group.Go(func() error { return db.supervise(running) })
 	if c.Profiles != "" {
 		profiles, err := profileServer(c.Profiles)
@@ -177,6 +184,38 @@ func (c *serveCmd) serve(ctx context.Context, entry *entry, svc *service.Service
 	return group.Wait()
 }
 
+// runToEnd runs a service. What is pending when ctx ends and the database does not take in time ends with the process, as if it
+// had been killed.
+func runToEnd(ctx context.Context, svc *service.Service, log *slog.Logger) error {
+	ended := make(chan error, 1)
+	go func() { ended <- svc.Run(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(endTimeout):
+		log.Warn("ending without the database, which does not answer")
+		return nil
+	}
+}
+
+// closeSoon closes the connections to the database. Those that do not close in time end with the process.
+func closeSoon(store *repository.Repository) {
+	closed := make(chan struct{})
+	go func() {
+		store.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+	}
+}
+
 // shutDown fails readiness, lets a load balancer notice, and answers what is open.
 func (c *serveCmd) shutDown(ctx context.Context, server *http.Server, svc *service.Service, log *slog.Logger) error {
 	log.Info("shutting down", "cause", context.Cause(ctx))
@@ -186,6 +225,7 @@ func (c *serveCmd) shutDown(ctx context.Context, server *http.Server, svc *servi
 	}
 	ending, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
+	defer time.AfterFunc(giveUpTimeout, svc.GiveUp).Stop()
 	if err := server.Shutdown(ending); err != nil {
 		log.Warn("some requests were cut off", "err", err)
 		return server.Close()

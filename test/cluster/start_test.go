@@ -2,6 +2,9 @@ package cluster
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -12,7 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tusq/client"
+	"tusq/internal/embeddedpg"
 	"tusq/internal/pgtest"
 	"tusq/internal/testcert"
 )
@@ -120,4 +126,81 @@ func TestReplicaThatStartsEnds(t *testing.T) {
 	if err := r.wait(5 * time.Second); err == nil {
 		t.Error("it ends as if it had served")
 	}
+}
+
+// TestShutdownWhileTheDatabaseStandsStill: calls that wait for it are answered that it is not known whether they were
+// carried out, and the replica ends in time.
+func TestShutdownWhileTheDatabaseStandsStill(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Server(t, nil)
+	r := serve(t, freeAddress(t), "--database-url", database)
+	c := newClient(t, r.url(), client.WithRetry(0))
+	if _, _, err := c.CreateQueue(t.Context(), client.CreateQueue{Name: "demo"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Send(t.Context(), "demo", client.SendMessage{Body: "before"}); err != nil {
+		t.Fatal(err)
+	}
+	freeze(t, database)
+	const sends = 3
+	answers := make(chan error, sends)
+	for range sends {
+		go func() {
+			_, err := c.Send(t.Context(), "demo", client.SendMessage{Body: "meanwhile"})
+			answers <- err
+		}()
+	}
+	eventually(t, 10*time.Second, "the sends wait", func() bool {
+		return strings.Contains(get(t, r.url()+"/metrics"), fmt.Sprintf("tusq_http_requests_in_flight{dialect=\"rest\"} %d", sends))
+	})
+	began := time.Now()
+	r.signal(syscall.SIGTERM)
+	for range sends {
+		if err := <-answers; client.ErrorCode(err) != "unavailable" {
+			t.Errorf("a send ended with %v after %v, want code unavailable", err, time.Since(began))
+		}
+	}
+	if err := r.wait(30 * time.Second); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+}
+
+// freeze stops all processes of a database's server (SIGSTOP) until the test's end.
+func freeze(t *testing.T, databaseURL string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dir string
+	err = conn.QueryRow(t.Context(), "SHOW data_directory").Scan(&dir)
+	if err := errors.Join(err, conn.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	running, err := embeddedpg.ProcessesIn(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range running {
+		t.Cleanup(func() { kill(t, pid, syscall.SIGCONT) })
+		kill(t, pid, syscall.SIGSTOP)
+	}
+}
+
+// get is the text of an answer.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
