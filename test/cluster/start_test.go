@@ -64,7 +64,7 @@ func TestReplicaAnswersWhileItStarts(t *testing.T) {
 	ca := testcert.New(t, "CA")
 	cert, key := ca.Issue("127.0.0.1").Write(t, t.TempDir(), "server")
 	r := &replica{address: freeAddress(t)}
-	r.process = start(t, exec.Command(binary, "serve", "--listen", r.address, "--database-url", line.URL, "--tls-cert", cert, "--tls-key", key))
+	r.child = start(t, exec.Command(binary, "serve", "--listen", r.address, "--database-url", line.URL, "--tls-cert", cert, "--tls-key", key))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}
 	defer transport.CloseIdleConnections()
 	ask := func(method, path string) (status int, retryAfter string) {
@@ -88,6 +88,7 @@ func TestReplicaAnswersWhileItStarts(t *testing.T) {
 		retryAfter   string
 	}{
 		{"GET", "/livez", http.StatusOK, ""},
+		{"HEAD", "/livez", http.StatusOK, ""},
 		{"GET", "/readyz", http.StatusServiceUnavailable, "1"},
 		{"GET", "/metrics", http.StatusServiceUnavailable, "1"},
 		{"POST", "/v1/queues", http.StatusServiceUnavailable, "1"},
@@ -120,7 +121,7 @@ func TestReplicaThatStartsEnds(t *testing.T) {
 	}
 	defer silent.Close()
 	r := &replica{address: freeAddress(t)}
-	r.process = start(t, exec.Command(binary, "serve", "--listen", r.address, "--database-url", "postgres://tusq@"+silent.Addr().String()+"/tusq"))
+	r.child = start(t, exec.Command(binary, "serve", "--listen", r.address, "--database-url", "postgres://tusq@"+silent.Addr().String()+"/tusq"))
 	eventually(t, 10*time.Second, "the replica answers", func() bool { return status(r.url()+"/livez") == http.StatusOK })
 	r.signal(syscall.SIGTERM)
 	if err := r.wait(5 * time.Second); err == nil {
