@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"tusq/internal/pgtest"
 	"tusq/service"
 )
 
@@ -41,28 +42,30 @@ func TestDelayHoldsForSendersWhoDoNotKnow(t *testing.T) {
 	s.wantStats(service.Stats{InFlight: 2, Delayed: 1})
 }
 
-// TestDelayHoldsForSendsUnderWay changes a FIFO queue's delay while a flush that has read the one before is about to commit.
+// TestDelayHoldsForSendsUnderWay changes a FIFO queue's delay while a flush has read the one before, and commits after the
+// change. The server is the test's own: transactions elsewhere would have the change wait for longer.
 func TestDelayHoldsForSendsUnderWay(t *testing.T) {
-	s := setup(t)
+	t.Parallel()
+	s := on(t, pgtest.Server(t, nil))
 	s.queue = s.create("orders.fifo")
 	s.execute(`UPDATE queues SET delay = interval '1 minute' WHERE id = $1`, s.queue.ID)
-	flush, err := s.cold.Begin(s.ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, sql := range []string{
-		`INSERT INTO message_groups (queue_id, group_id, ready_at, last_seq) VALUES ($1, 'a', tusq_now() + interval '1 minute', 1)`,
-		`INSERT INTO messages (queue_id, id, visible_at, sent_at, body, group_id, seq, deduplication_id)
-SELECT id, gen_random_uuid(), tusq_now() + delay, tusq_now(), '', 'a', 1, '' FROM queues WHERE id = $1`,
-		`INSERT INTO queue_counters (queue_id, lane, messages) VALUES ($1, 0, 1)`,
-	} {
-		if _, err := flush.Exec(s.ctx, sql, s.queue.ID); err != nil {
-			t.Fatal(err)
-		}
-	}
-	time.AfterFunc(500*time.Millisecond, func() { _ = flush.Commit(s.ctx) })
-	_, err = s.UpdateQueue(s.ctx, account, s.queue.Name, func(q *service.Queue) error {
+	_, err := s.UpdateQueue(s.ctx, account, s.queue.Name, func(q *service.Queue) error {
 		q.Settings.Delay = 0
+		flush, err := s.cold.Begin(s.ctx)
+		if err != nil {
+			return err
+		}
+		time.AfterFunc(500*time.Millisecond, func() { _ = flush.Commit(s.ctx) })
+		for _, sql := range []string{
+			`INSERT INTO message_groups (queue_id, group_id, ready_at, last_seq) VALUES ($1, 'a', tusq_now() + interval '1 minute', 1)`,
+			`INSERT INTO messages (queue_id, id, visible_at, sent_at, body, group_id, seq, deduplication_id)
+SELECT id, gen_random_uuid(), tusq_now() + delay, tusq_now(), '', 'a', 1, '' FROM queues WHERE id = $1`,
+			`INSERT INTO queue_counters (queue_id, lane, messages) VALUES ($1, 0, 1)`,
+		} {
+			if _, err := flush.Exec(s.ctx, sql, s.queue.ID); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	if err != nil {

@@ -70,7 +70,7 @@ func (r *Repository) flush(ctx context.Context, work []service.QueueWork, execut
 	}
 	if server.CustomData()[unreplicated] != nil || needsStandby(work) && !stillNamed(ctx, conn.Conn()) {
 		_ = conn.Conn().Close(ctx) // as after every lost flush: its backend is ended
-		lost.err = errors.New("PostgreSQL gave up waiting for a standby")
+		lost.err = errGivenUp
 		return lost
 	}
 	r.counters.committed(chosen)

@@ -27,7 +27,7 @@ func TestReadinessIsKnownWhileCallersRead(t *testing.T) {
 	}
 	defer callers.Wait()
 	defer release()
-	ctx, cancel := context.WithTimeout(s.ctx, time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, 20*time.Second)
 	defer cancel()
 	if err := s.Ping(ctx); err != nil {
 		t.Errorf("ping: %v", err)
@@ -58,6 +58,7 @@ func TestReadinessIsAskedOnceForAll(t *testing.T) {
 		})
 	}
 	callers.Wait()
+	time.Sleep(pingTimeout + pingTimeout/2) // until the questions themselves have ended
 	if n := s.keys.Stat().CanceledAcquireCount(); n > 1 {
 		t.Errorf("%d waited for a connection, want one for all", n)
 	}

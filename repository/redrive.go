@@ -124,7 +124,7 @@ RETURNING `+redriveColumns, redrive.ID, account)
 
 // changeRedrive changes one redrive, which it returns.
 func (r *Repository) changeRedrive(ctx context.Context, sql string, params ...any) (redrive service.Redrive, err error) {
-	err = acknowledged(ctx, r.cold, func(tx pgx.Tx) error {
+	err = r.change(ctx, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, sql, params...)
 		redrive, err = pgx.CollectExactlyOneRow(rows, scanRedrive)
 		return err

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -69,6 +70,7 @@ type Repository struct {
 
 	counters counters
 	pings    singleflight.Group
+	changes  chan struct{} // that are being made
 
 	deadlocks, serialization atomic.Int64 // see Conflicts
 
@@ -84,6 +86,8 @@ const (
 	keyConnections  = 2               // so that one which is dead does not hold up the keyring
 	connectTimeout  = 3 * time.Second // of each host: where one is dead, the next is to be tried soon
 	pingTimeout     = 2 * time.Second
+	changesAtATime  = coldConnections / 2 // those that wait for a standby leave some to reads
+	changeTimeout   = 10 * time.Second
 )
 
 // Open connects to a migrated database and checks that it is fit for messages.
@@ -97,6 +101,7 @@ func Open(ctx context.Context, opts Options) (*Repository, error) {
 
 		counters: counters{lanes: map[counterLane]*counterTurn{}},
 		leaving:  make(chan struct{}),
+		changes:  make(chan struct{}, changesAtATime),
 	}
 	r.hotName = "tusq flush " + r.id
 	if err := r.findWays(ctx, opts); err != nil {
@@ -231,22 +236,42 @@ func (r *Repository) requireFitness(ctx context.Context) error {
 	return nil
 }
 
-// change changes what is not messages, in one transaction.
+// change changes what is not messages, in one transaction. While a standby is away changes wait; reads on the same
+// connections do not.
 func (r *Repository) change(ctx context.Context, do func(pgx.Tx) error) error {
-	err := acknowledged(ctx, r.cold, func(tx pgx.Tx) error {
+	bounded, cancel := context.WithTimeout(ctx, changeTimeout)
+	defer cancel()
+	select {
+	case r.changes <- struct{}{}:
+		defer func() { <-r.changes }()
+	case <-bounded.Done():
+		return cmp.Or(ctx.Err(), errUnacknowledged(bounded.Err()))
+	}
+	err := acknowledged(bounded, r.cold, func(tx pgx.Tx) error {
 		if err := do(tx); err != nil {
 			return err
 		}
 		return faultpoint.Hit("repository.change.done")
 	})
+	if err != nil && bounded.Err() != nil {
+		return cmp.Or(ctx.Err(), errUnacknowledged(bounded.Err()))
+	}
 	if err != nil {
 		return err
 	}
 	return faultpoint.Hit("repository.change.committed")
 }
 
+// errUnacknowledged is the end of a change that may have happened, and may not last.
+func errUnacknowledged(why error) error {
+	return &service.Error{Code: service.CodeUnavailable, Err: fmt.Errorf("%w: %w", service.ErrOutcomeUnknown, why),
+		Message: "It is not known whether this has happened and will last: the database, or its synchronous standby, does not answer. Try again."}
+}
+
+var errGivenUp = errors.New("PostgreSQL gave up waiting for a standby")
+
 // acknowledged runs a transaction that may be told of when it has ended: as of a flush, nothing is where PostgreSQL gave up
-// waiting for a synchronous standby. It waits also where do has changed nothing: what it found may be on no standby yet.
+// waiting for a synchronous standby. Where do may find that all has happened before, it writes barrierSQL, to wait for that too.
 func acknowledged(ctx context.Context, p *pool, do func(pgx.Tx) error) error {
 	conn, err := p.Acquire(ctx)
 	if err != nil {
@@ -263,15 +288,11 @@ func acknowledged(ctx context.Context, p *pool, do func(pgx.Tx) error) error {
 	if err := do(tx); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, barrierSQL); err != nil {
-		return err
-	}
 	if err := tx.Commit(ctx); err != nil {
 		return err
 	}
 	if marks[unreplicated] != nil {
-		return &service.Error{Code: service.CodeUnavailable, Err: service.ErrOutcomeUnknown,
-			Message: "The database gave up waiting for its synchronous standby: it is not known whether this will last. Try again."}
+		return errUnacknowledged(errGivenUp)
 	}
 	return nil
 }

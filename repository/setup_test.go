@@ -38,7 +38,13 @@ func setup(t *testing.T) *store {
 // setupBench is setup for a benchmark.
 func setupBench(t testing.TB) *store {
 	t.Helper()
-	s := &store{t: t, url: pgtest.New(t)}
+	return on(t, pgtest.New(t))
+}
+
+// on is a store on a database.
+func on(t testing.TB, url string) *store {
+	t.Helper()
+	s := &store{t: t, url: url}
 	var cancel context.CancelFunc
 	s.ctx, cancel = context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)

@@ -2,12 +2,43 @@ package service_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
 	"tusq/internal/pgtest"
 	"tusq/service"
 )
+
+// TestChangesThatWaitHoldUpNobody creates a queue that is there again and again while the synchronous standby is away. Queues that
+// wait for no standby are served, and whoever creates is answered.
+func TestChangesThatWaitHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	w, see := durableWorld(t, pgtest.Server(t, nil))
+	defer see.nameStandbys("")
+	w.other = w.Service
+	w.queue = "orders"
+	w.create(w.queue, service.QueueChange{Durability: new(service.DurabilityLocal)})
+	see.nameStandbys("nobody")
+	see.awaitStandbys()
+	var creators sync.WaitGroup
+	for range 20 {
+		creators.Go(func() {
+			if _, _, err := w.CreateQueue(w.ctx, caller, service.CreateQueue{Name: w.queue}); service.ErrorCode(err) != service.CodeUnavailable {
+				t.Errorf("created again: %v", err)
+			}
+		})
+	}
+	for range 20 { // longer than the queue's settings are remembered
+		time.Sleep(200 * time.Millisecond)
+		began := time.Now()
+		if w.send("a"); time.Since(began) > 5*time.Second { // changes wait for ten
+			t.Errorf("a send took %v", time.Since(began))
+		}
+	}
+	w.wantStats(w.queue, service.Stats{Visible: 20})
+	creators.Wait()
+}
 
 // TestChangesWaitForTheStandby changes queues and purges while the synchronous standby is away: what the database gives up waiting
 // for is not acknowledged, nor when it is done again.
@@ -34,9 +65,10 @@ func TestChangesWaitForTheStandby(t *testing.T) {
 		},
 	} {
 		see.nameStandbys("nobody")
+		see.awaitStandbys()
 		for range 2 {
 			ctx, cancel := context.WithCancel(w.ctx)
-			done := make(chan error)
+			done := make(chan error, 1)
 			go func() { done <- change(ctx) }()
 			for cancelled := false; !cancelled; {
 				err := see.conn.QueryRow(w.ctx, `

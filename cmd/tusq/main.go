@@ -69,12 +69,15 @@ func newParser(ctx context.Context, c *cli, more ...kong.Option) *kong.Kong {
 	}, more...)...)
 }
 
-// decodePath makes a path absolute. An empty one stays so, where Kong makes it the working directory: a variable
+// decodePath makes a path absolute. An empty one is the default, where Kong makes it the working directory: a variable
 // that is set to nothing gives no path.
 func decodePath(ctx *kong.DecodeContext, target reflect.Value) error {
 	var path string
 	if err := ctx.Scan.PopValueInto("path", &path); err != nil {
 		return err
+	}
+	if path == "" {
+		path = ctx.Value.Default
 	}
 	if path != "" {
 		path = kong.ExpandPath(path)

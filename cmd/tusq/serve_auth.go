@@ -97,8 +97,8 @@ func checkPublicURL(text string) error {
 	}
 	public, err := url.Parse(text)
 	if err != nil || public.Scheme != "http" && public.Scheme != "https" || public.Hostname() == "" ||
-		public.User != nil || strings.ContainsAny(text, "?# ") {
-		return errors.New("--public-url must be http:// or https:// and a host, without a user, a query or a fragment, such as https://queue.example.com")
+		public.User != nil || strings.Trim(public.Path, "/") != "" || strings.ContainsAny(text, "?# ") {
+		return errors.New("--public-url must be http:// or https:// and a host, without a user, a path, a query or a fragment, such as https://queue.example.com")
 	}
 	return nil
 }

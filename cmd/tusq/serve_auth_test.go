@@ -76,7 +76,7 @@ func TestPublicURL(t *testing.T) {
 		"https://tusq.example.com":        true,
 		"HTTPS://tusq.example.com/":       true,
 		"https://[2001:db8::1]:443":       true,
-		"https://example.com/queues":      true,
+		"https://example.com/queues":      false,
 		"tusq.example.com":                false,
 		"tusq.example.com:9324":           false,
 		"//tusq.example.com":              false,
