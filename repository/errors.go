@@ -48,7 +48,7 @@ func (r *Repository) classify(operation string, err error) error {
 }
 
 // diskFull is the SQLSTATE of a statement that found no space left on a disk. Where there is none for the log
-// PostgreSQL stops altogether: that is a lost connection.
+// PostgreSQL stops altogether: that is a lost connection, which endsSession tells.
 const diskFull = "53100"
 
 // The SQLSTATEs of conflicts that are counted.
@@ -87,6 +87,12 @@ func isConflict(refused *pgconn.PgError) bool {
 func isPlanGone(err error) bool {
 	var refused *pgconn.PgError
 	return errors.As(err, &refused) && (refused.Code == "0A000" || refused.Code == "26000")
+}
+
+// endsSession: PostgreSQL ends the connection, or itself, with the error. A commit that finds no room for the log, or cannot write
+// it, does so, and the recovery may find it committed.
+func endsSession(refused *pgconn.PgError) bool {
+	return refused.SeverityUnlocalized == "FATAL" || refused.SeverityUnlocalized == "PANIC"
 }
 
 // isReadOnly: the server takes no changes. A failover has made it a standby, or its operator
@@ -153,7 +159,7 @@ func (r *Repository) classifyFlush(err error, lost *lostFlush) error {
 		return lost
 	}
 	switch {
-	case isAway(refused): // terminated or, behind a pooler, lost, perhaps in the commit
+	case isAway(refused), endsSession(refused): // terminated or, behind a pooler, lost, perhaps in the commit
 		lost.err = err
 		return lost
 	case r.conflicts(refused):

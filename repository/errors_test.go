@@ -43,6 +43,10 @@ func TestErrorsOfTheServer(t *testing.T) {
 				t.Errorf("%s in a flush is %v, which is or is not %v", test.state, err, kind)
 			}
 		}
+		refused.SeverityUnlocalized = "PANIC"
+		if err := r.classifyFlush(refused, &lostFlush{}); !errors.Is(err, service.ErrOutcomeUnknown) {
+			t.Errorf("%s with which PostgreSQL ends, perhaps after the commit, is %v", test.state, err)
+		}
 		if test.state == "53100" && service.ErrorCode(err) != test.code {
 			t.Errorf("%s in a flush is %s", test.state, service.ErrorCode(err))
 		}

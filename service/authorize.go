@@ -15,19 +15,27 @@ func (s *Service) authorize(ctx context.Context, caller Caller, action Action, q
 	if !caller.actor.rights.permit(action, queue) {
 		return s.refuse(ctx, caller, action, queue, errForbidden(action))
 	}
-	if caller.Account != caller.actor.account && !s.isShared(ctx, caller, action, queue) {
-		return s.refuse(ctx, caller, action, queue, ErrQueueNotFound(queue))
+	if caller.Account == caller.actor.account {
+		return nil
 	}
-	return nil
+	shared, err := s.isShared(ctx, caller, action, queue)
+	if err == nil && !shared {
+		err = s.refuse(ctx, caller, action, queue, ErrQueueNotFound(queue))
+	}
+	return err
 }
 
-// isShared tells whether another account's queue permits an action to the caller's account.
-func (s *Service) isShared(ctx context.Context, caller Caller, action Action, queue string) bool {
+// isShared tells whether another account's queue permits an action to the caller's account. It fails where that
+// cannot be known now.
+func (s *Service) isShared(ctx context.Context, caller Caller, action Action, queue string) (bool, error) {
 	if s.permits == nil {
-		return false
+		return false, nil
 	}
 	q, err := s.queues.get(ctx, caller.Account, queue)
-	return err == nil && q.permits.allow(caller.actor.account, action)
+	if err != nil && isServerFault(err) {
+		return false, err
+	}
+	return err == nil && q.permits.allow(caller.actor.account, action), nil
 }
 
 // authorizeAll is authorize for an action that is about no queue.

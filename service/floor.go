@@ -1,6 +1,7 @@
 package service
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -40,11 +41,50 @@ type queueFloor struct {
 	now time.Time // the database's
 	at  time.Time // this replica's, at that moment or later
 
-	// A claim raises the floor when it has ended. What has lowered it meanwhile still holds.
-	changes int   // counts what lowers it
-	lowest  Floor // to which it was lowered since a claim raised it that nothing had come between
-	unknown bool  // it was forgotten since then
-	settled int   // the changes until then: what a claim that began before them has missed is not known any more
+	// A claim raises the floor when it has ended. What has become visible below its time meanwhile still holds.
+	changes int       // counts them
+	latest  []lowered // in their order
+}
+
+// lowered is what a floor has to be below, for claims that began before the change.
+type lowered struct {
+	change int
+	at     time.Time // the change, or the first of a few
+	to     Floor
+	all    bool // at the beginning
+}
+
+const (
+	loweredTogether = 5 * time.Millisecond // changes that are noted as one
+	loweredAge      = 30 * time.Second     // longer than a claim takes
+)
+
+// note notes a change.
+func (q *queueFloor) note(to Floor, all bool) {
+	q.changes++
+	now := time.Now()
+	if n := len(q.latest); n > 0 && now.Sub(q.latest[n-1].at) < loweredTogether {
+		last := &q.latest[n-1]
+		*last = lowered{change: q.changes, at: last.at, all: last.all || all, to: Floor{
+			Fresh: earliest(last.to.Fresh, to.Fresh), Returned: earliest(last.to.Returned, to.Returned),
+		}}
+		return
+	}
+	if len(q.latest) > 0 && now.Sub(q.latest[0].at) > 2*loweredAge {
+		q.latest = slices.DeleteFunc(q.latest, func(l lowered) bool { return now.Sub(l.at) > loweredAge })
+	}
+	q.latest = append(q.latest, lowered{change: q.changes, at: now, to: to, all: all})
+}
+
+// missed is what a claim has missed that was told where to begin before the changes after one.
+func (q *queueFloor) missed(change int) (to Floor, all bool) {
+	for _, l := range slices.Backward(q.latest) {
+		if l.change <= change {
+			break
+		}
+		to.Fresh, to.Returned, all = earliest(to.Fresh, l.to.Fresh), earliest(to.Returned, l.to.Returned), all || l.all
+	}
+	return to, all
 }
 
 // begin tells a claim where to begin.
@@ -89,19 +129,16 @@ func (f *floors) raise(queueID int64, claim *Claim, slack time.Duration) {
 	if q == nil {
 		return
 	}
-	undisturbed := q.changes == claim.floorChanges
-	if undisturbed {
-		q.lowest, q.unknown, q.settled = Floor{}, false, q.changes
-	}
 	q.now, q.at = claim.Now, time.Now()
-	if q.unknown || claim.floorChanges < q.settled {
+	missed, all := q.missed(claim.floorChanges)
+	if all {
 		return
 	}
 	if to := claim.Floor.Fresh; !to.IsZero() {
-		q.Fresh = lower(to.Add(-slack), q.lowest.Fresh)
+		q.Fresh = lower(to.Add(-slack), missed.Fresh)
 	}
 	if to := claim.Floor.Returned; !to.IsZero() {
-		q.Returned = lower(to.Add(-slack), q.lowest.Returned)
+		q.Returned = lower(to.Add(-slack), missed.Returned)
 	}
 }
 
@@ -109,7 +146,12 @@ func (f *floors) raise(queueID int64, claim *Claim, slack time.Duration) {
 func (f *floors) lowerTo(queueID int64, since time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if q := f.queues[queueID]; q != nil && !since.IsZero() && !q.now.IsZero() {
+	q := f.queues[queueID]
+	switch {
+	case q == nil || since.IsZero():
+	case q.now.IsZero(): // the first claim has not ended
+		q.forget()
+	default:
 		q.lower(Floor{Fresh: q.now.Add(since.Sub(q.at)), Returned: q.now.Add(since.Sub(q.at))})
 	}
 }
@@ -127,17 +169,9 @@ func (q *queueFloor) lower(to Floor) {
 	if faultpoint.Bug("floor-never-lowered") {
 		return
 	}
-	before := q.Floor
-	q.Fresh, q.Returned = lower(q.Fresh, withSlack(to.Fresh)), lower(q.Returned, withSlack(to.Returned))
-	if q.Floor != before {
-		q.changes++
-	}
-	if !to.Fresh.IsZero() {
-		q.lowest.Fresh = earliest(q.lowest.Fresh, withSlack(to.Fresh))
-	}
-	if !to.Returned.IsZero() {
-		q.lowest.Returned = earliest(q.lowest.Returned, withSlack(to.Returned))
-	}
+	to = Floor{Fresh: withSlack(to.Fresh), Returned: withSlack(to.Returned)}
+	q.Fresh, q.Returned = lower(q.Fresh, to.Fresh), lower(q.Returned, to.Returned)
+	q.note(to, false)
 }
 
 func withSlack(t time.Time) time.Time {
@@ -158,7 +192,7 @@ func lower(floor, found time.Time) time.Time {
 
 // earliest returns the earlier of two times; zero is none.
 func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
 	return a
@@ -186,8 +220,8 @@ func (q *queueFloor) forget() {
 	if faultpoint.Bug("floor-never-lowered") {
 		return
 	}
-	q.Floor, q.unknown = Floor{}, true
-	q.changes++
+	q.Floor = Floor{}
+	q.note(Floor{}, true)
 }
 
 // used returns the floors of the queues that are claimed from, and drops the others.

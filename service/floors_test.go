@@ -43,9 +43,12 @@ func TestWhatLowersAFloorDuringAClaimHolds(t *testing.T) {
 func TestOvertakenClaimsRaiseNoFloor(t *testing.T) {
 	start := time.Now()
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
-	for name, lower := range map[string]func(*floors){
-		"a sweep":  func(f *floors) { f.lower(1, Floor{Fresh: at(3), Returned: at(3)}) },
-		"a change": func(f *floors) { f.forget(1) },
+	for name, test := range map[string]struct {
+		lower func(*floors)
+		want  int
+	}{
+		"a sweep":  {func(f *floors) { f.lower(1, Floor{Fresh: at(3), Returned: at(3)}) }, 3},
+		"a change": {func(f *floors) { f.forget(1) }, 4},
 	} {
 		f := &floors{queues: map[int64]*queueFloor{}}
 		end := func(c *Claim, floor int) {
@@ -56,14 +59,58 @@ func TestOvertakenClaimsRaiseNoFloor(t *testing.T) {
 		f.begin(1, first)
 		end(first, 10)
 		f.begin(1, overtaken)
-		lower(f)
+		test.lower(f)
 		f.begin(1, later)
 		end(later, 4)
 		end(overtaken, 20)
-		near(t, name, f.of(1).Fresh, at(4))
+		near(t, name, f.of(1).Fresh, at(test.want))
 		f.begin(1, first)
 		end(first, 30)
 		near(t, name+": after an undisturbed claim", f.of(1).Fresh, at(30))
+	}
+}
+
+// TestEventsAboveAFloorHoldForClaims hears, during a claim, of a transaction that has made a message visible below the claim's time,
+// and above the floor of the claim before. The claim has not seen it.
+func TestEventsAboveAFloorHoldForClaims(t *testing.T) {
+	start := time.Now()
+	for name, before := range map[string]bool{"a claim a minute ago": true, "the first claim": false} {
+		f := &floors{queues: map[int64]*queueFloor{}}
+		claim := func(now time.Time, meanwhile func()) {
+			c := &Claim{}
+			f.begin(1, c)
+			meanwhile()
+			c.Now, c.Floor = now, Floor{Fresh: now, Returned: now}
+			f.raise(1, c, aloneSlack)
+		}
+		if before {
+			claim(start.Add(-time.Minute), func() {})
+			f.queues[1].at = start.Add(-time.Minute)
+		}
+		since := start.Add(-5 * time.Second)
+		claim(start, func() { f.lowerTo(1, since) })
+		if floor := f.of(1); floor.Fresh.After(since) || floor.Returned.After(since) {
+			t.Errorf("%s: the floor is %v above what has become visible", name, floor.Fresh.Sub(since))
+		}
+		claim(start, func() {})
+		near(t, name+": after the next claim", f.of(1).Fresh, start)
+	}
+}
+
+// TestOldChangesOfAFloorAreDropped so that a busy queue's do not grow.
+func TestOldChangesOfAFloorAreDropped(t *testing.T) {
+	q := &queueFloor{}
+	for range 100 {
+		q.lower(Floor{Fresh: time.Now()})
+	}
+	if n := len(q.latest); n > 50 {
+		t.Errorf("%d changes at a time are noted apart", n)
+	}
+	for i := range q.latest {
+		q.latest[i].at = time.Now().Add(-3 * loweredAge)
+	}
+	if q.lower(Floor{Fresh: time.Now()}); len(q.latest) != 1 {
+		t.Errorf("%d changes are left of which no claim is so old", len(q.latest)-1)
 	}
 }
 

@@ -17,6 +17,9 @@ const flushAttempts = 3 // of a flush that met a conflict or lost its connection
 // help: it outlasts a short outage of the database. It calls next when nothing is left but to
 // wait for the commit, if that is slow.
 func (s *Service) flush(ctx context.Context, f *flusher, loop int, ops []*op, next func()) error {
+	for _, o := range ops {
+		o.refused = nil // of a flush that was divided
+	}
 	do, id, again := seededFlush(s.store.Flush), rand.Int64(), false
 	began := time.Now() // of the first attempt: it may be the one that was committed
 	for attempt := 1; ; {
@@ -89,12 +92,18 @@ func (s *Service) prepareClaims(work []QueueWork) {
 	}
 }
 
-// distrustFloors has all replicas begin at the beginning in the queues from which a flush that
-// failed has claimed: while its messages were locked, other claims passed over them.
+// distrustFloors has all replicas begin at the beginning in the queues in which a flush that failed may have made messages visible: by
+// what it has done all the same, or because other claims passed over messages while it had locked them.
 func (s *Service) distrustFloors(work []QueueWork) {
 	for i := range work {
-		if w := &work[i]; !w.FIFO && len(w.Claims) > 0 {
+		w := &work[i]
+		if !w.FIFO && len(w.Claims)+len(w.Handoffs)+len(w.Releases)+len(w.Extends) > 0 {
 			s.announce(Event{QueueID: w.QueueID, Changed: true})
+		}
+		for _, claim := range w.Claims {
+			if claim.DeadLetter != nil && !w.FIFO {
+				s.announce(Event{QueueID: claim.DeadLetter.QueueID, Changed: true})
+			}
 		}
 	}
 }

@@ -69,6 +69,20 @@ func TestPermissionEndsBeforeHandoff(t *testing.T) {
 	}
 }
 
+// TestUnknownPermissionIsNoRefusal: whether another account's queue is shared cannot be known while the database is away.
+func TestUnknownPermissionIsNoRefusal(t *testing.T) {
+	store := &faulty{}
+	w := setupFaulty(t, "orders", store)
+	w.permit(reader.Home()) // and the queue's settings are forgotten
+	store.unread = service.Errorf(service.CodeUnavailable, "injected")
+	_, err := w.ReceiveMessages(w.ctx, reader, w.queue, service.ReceiveMessages{Max: 1, Wait: new(time.Duration(0))})
+	wantCode(t, err, service.CodeUnavailable)
+	store.unread = nil
+	if _, err := w.ReceiveMessages(w.ctx, reader, w.queue, service.ReceiveMessages{Max: 1, Wait: new(time.Duration(0))}); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 // wantRefused checks that a waiting receive has ended, soon, as one of a queue that does not exist.
 func (w *world) wantRefused(got <-chan answer, ended time.Time) {
 	w.t.Helper()

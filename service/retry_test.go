@@ -27,6 +27,7 @@ type faulty struct {
 	between func()       // what happens between such a commit and the next attempt; nil: nothing
 
 	hold     <-chan struct{} // until it is closed, flushes that settle wait; nil: they do not
+	unread   error           // what reads of a queue end with; nil: they succeed
 	repeated error           // what repeated receives end with, although they are committed; nil: nothing
 	away     atomic.Int32    // revocations that fail from now on
 	failure  error           // what they fail with; nil: with nothing that tells when to try again
@@ -53,6 +54,11 @@ func (f *faulty) Revoke(ctx context.Context, work []service.QueueWork, flushErr 
 		return fmt.Errorf("injected: the database is away")
 	}
 	return f.Repository.Revoke(ctx, work, flushErr)
+}
+
+func (f *faulty) GetQueue(ctx context.Context, account, name string) (service.Queue, error) {
+	queue, err := f.Repository.GetQueue(ctx, account, name)
+	return queue, cmp.Or(f.unread, err)
 }
 
 func (f *faulty) RepeatReceive(ctx context.Context, queueID int64, attempt service.Key, visibility time.Duration) ([]service.Claimed, error) {

@@ -29,7 +29,7 @@ var namesQueue = map[string]bool{"CreateQueue": true, "GetQueueUrl": true, "List
 type queryCodec struct{ signatures *auth.Signatures }
 
 func (q queryCodec) read(r *http.Request) (asked, error) {
-	if err := checkQuery(r); err != nil {
+	if err := q.check(r); err != nil {
 		return asked{}, err
 	}
 	parameters, err := q.readParameters(r)
@@ -55,11 +55,11 @@ func (q queryCodec) read(r *http.Request) (asked, error) {
 	return asked{action, name, input}, nil
 }
 
-// checkQuery refuses what is no request of the protocol.
-func checkQuery(r *http.Request) error {
+// check refuses what is no request of the protocol.
+func (q queryCodec) check(r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet:
-		return checkSameSite(r)
+		return checkSameSite(r, q.signatures != nil)
 	case http.MethodPost:
 	default:
 		return errorf(methodNotAllowed, "Actions are requested by POST or GET.")
@@ -74,10 +74,13 @@ func checkQuery(r *http.Request) error {
 }
 
 // checkSameSite refuses what a browser asks for on behalf of another site's page.
-// The router's protection lets every GET pass, but here a GET can delete a queue.
-func checkSameSite(r *http.Request) error {
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "none", "same-origin":
+// The router's protection lets every GET pass, but here a GET can delete a queue. Browsers do not say whose page it is
+// to a server that is reached without TLS and not on loopback: unless requests are to be signed, they may not ask at all there.
+func checkSameSite(r *http.Request, signed bool) error {
+	switch site := r.Header.Get("Sec-Fetch-Site"); {
+	case site == "none", site == "same-origin":
+		return nil
+	case site == "" && (signed || !strings.HasPrefix(r.UserAgent(), "Mozilla/")):
 		return nil
 	}
 	return service.Errorf(service.CodeInvalidRequest, "A browser sent this for a page of another site.")

@@ -205,6 +205,7 @@ func TestQueryFraming(t *testing.T) {
 		return refusalOf("Sender", "InvalidAction", "The action "+name+" is not valid for this endpoint.")
 	}
 	crossSite := func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }
+	browser := func(r *http.Request) { r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0") }
 	tests := []struct {
 		name, method, target, contentType, body string
 		change                                  func(*http.Request)
@@ -229,6 +230,7 @@ func TestQueryFraming(t *testing.T) {
 		{"compressed", "POST", "/", formType, "Action=ListQueues", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, refusalOf("Sender", "UnsupportedMediaType", "The Content-Encoding gzip is not supported.")},
 		{"too long", "POST", "/", formType, "Action=ListQueues", func(r *http.Request) { r.Body = http.MaxBytesReader(nil, r.Body, 1) }, 413, refusalOf("Sender", "RequestEntityTooLarge", "The request must not be longer than 1 bytes.")},
 		{"another site's page", "GET", "/000000000000/jobs?Action=DeleteQueue", "", "", crossSite, 400, refusalOf("Sender", "SerializationException", "A browser sent this for a page of another site.")},
+		{"a browser's that does not say whose", "GET", "/000000000000/jobs?Action=DeleteQueue", "", "", browser, 400, refusalOf("Sender", "SerializationException", "A browser sent this for a page of another site.")},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // entry answers requests from the moment at which the port is open. The service's routes do once it has started. Until then
@@ -30,8 +31,26 @@ func (e *entry) close() { _ = e.server.Close() }
 // admit has requests go to the routes from now on.
 func (e *entry) admit(routes http.Handler) { e.routes.Store(&routes) }
 
+// maxHeaders is how many values a request's headers may have. Each costs much more memory than the two bytes that it may have,
+// and is held while the body is on its way.
+const maxHeaders = 200
+
+// headersOf counts the values of headers.
+func headersOf(header http.Header) (n int) {
+	for _, values := range header {
+		n += len(values)
+	}
+	return n
+}
+
 // ServeHTTP serves one request.
 func (e *entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if headersOf(r.Header) > maxHeaders {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // whatever is left of the request is not waited for
+		w.Header().Set("Connection", "close")
+		http.Error(w, "The request has too many headers.", http.StatusRequestHeaderFieldsTooLarge)
+		return
+	}
 	if routes := e.routes.Load(); routes != nil {
 		(*routes).ServeHTTP(w, r)
 		return
