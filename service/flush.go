@@ -17,9 +17,6 @@ const flushAttempts = 3 // of a flush that met a conflict or lost its connection
 // help: it outlasts a short outage of the database. It calls next when nothing is left but to
 // wait for the commit, if that is slow.
 func (s *Service) flush(ctx context.Context, f *flusher, loop int, ops []*op, next func()) error {
-	for _, o := range ops {
-		o.refused = nil // of a flush that was divided
-	}
 	do, id, again := seededFlush(s.store.Flush), rand.Int64(), false
 	began := time.Now() // of the first attempt: it may be the one that was committed
 	for attempt := 1; ; {

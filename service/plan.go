@@ -52,7 +52,7 @@ func (w *QueueWork) add(o *op) {
 		o.bury.Done = false
 		w.Burials = append(w.Burials, o.bury)
 	case opSend:
-		o.send.Handoff = nil
+		o.send.Handoff, o.refused = nil, nil // of an attempt, or a whole flush, before
 		w.addSend(o.send)
 	case opClaim:
 		o.claim.joined = o.call.state.Load() != callAbandoned
