@@ -49,13 +49,13 @@ func TestDelayHoldsForSendsUnderWay(t *testing.T) {
 	s := on(t, pgtest.Server(t, nil))
 	s.queue = s.create("orders.fifo")
 	s.execute(`UPDATE queues SET delay = interval '1 minute' WHERE id = $1`, s.queue.ID)
+	committed := make(chan error, 1)
 	_, err := s.UpdateQueue(s.ctx, account, s.queue.Name, func(q *service.Queue) error {
 		q.Settings.Delay = 0
 		flush, err := s.cold.Begin(s.ctx)
 		if err != nil {
 			return err
 		}
-		time.AfterFunc(500*time.Millisecond, func() { _ = flush.Commit(s.ctx) })
 		for _, sql := range []string{
 			`INSERT INTO message_groups (queue_id, group_id, ready_at, last_seq) VALUES ($1, 'a', tusq_now() + interval '1 minute', 1)`,
 			`INSERT INTO messages (queue_id, id, visible_at, sent_at, body, group_id, seq, deduplication_id)
@@ -66,9 +66,13 @@ SELECT id, gen_random_uuid(), tusq_now() + delay, tusq_now(), '', 'a', 1, '' FRO
 				return err
 			}
 		}
+		time.AfterFunc(500*time.Millisecond, func() { committed <- flush.Commit(s.ctx) })
 		return nil
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-committed; err != nil {
 		t.Fatal(err)
 	}
 	s.wantStats(service.Stats{Visible: 1})
