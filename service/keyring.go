@@ -28,7 +28,6 @@ type keyring struct {
 	log    *slog.Logger
 	uses   keyUses
 	wake   chan struct{} // has runKeys look for changes at once
-	loads  atomic.Int64  // counts loads
 	made   time.Time     // when this was
 
 	now atomic.Pointer[heldKeys]
@@ -37,7 +36,6 @@ type keyring struct {
 
 // heldKeys are the keys of one load. They are not changed: the next load makes others.
 type heldKeys struct {
-	load     int64 // which one: of a later one is known what is later
 	version  int64
 	at       time.Time     // when it was loaded, by this process's clock
 	skew     time.Duration // by which the database's clock is ahead of that
@@ -93,12 +91,12 @@ func (h *heldKeys) clock() time.Time { return h.at.Add(time.Since(h.at)).Add(h.s
 
 // load reads all keys anew.
 func (k *keyring) load(ctx context.Context) error {
-	load := k.loads.Add(1)
+	began := k.now.Load()
 	set, err := k.store.LoadKeys(ctx)
 	if err != nil {
 		return err
 	}
-	k.replace(load, set)
+	k.replace(began, set)
 	return nil
 }
 
@@ -111,17 +109,19 @@ func (k *keyring) refresh(ctx context.Context) error {
 	return k.load(ctx)
 }
 
-// replace makes a load the one that counts, and ends what is no longer part of it.
-func (k *keyring) replace(load int64, set KeySet) {
+// replace makes a load the one that counts, and ends what is no longer part of it. began are the
+// keys that were held when the load began: of loads at the same time the later version counts. One
+// that began after all others may be of an earlier version, after a failover that lost changes.
+func (k *keyring) replace(began *heldKeys, set KeySet) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	before := k.now.Load()
-	if load < before.load {
+	if began != before && set.Version <= before.version {
 		return
 	}
 	now := time.Now()
 	held := &heldKeys{
-		load: load, version: set.Version, at: now, skew: set.Now.Sub(now),
+		version: set.Version, at: now, skew: set.Now.Sub(now),
 		keys: make(map[string]*heldKey, len(set.Keys)), accounts: map[string]*rate.Limiter{},
 	}
 	closed := 0
