@@ -21,6 +21,7 @@ type queueCache struct {
 	// outlast repeats a read while the database is away, as flushes do.
 	outlast func(ctx context.Context, read func() error) error
 	permits func(Queue) []Permit // nil: none
+	givenUp <-chan struct{}
 	flight  singleflight.Group
 
 	mu      sync.RWMutex
@@ -36,8 +37,11 @@ type cacheEntry struct {
 	until time.Time
 }
 
-func newQueueCache(store QueueStore, outlast func(context.Context, func() error) error, permits func(Queue) []Permit) *queueCache {
-	return &queueCache{store: store, outlast: outlast, permits: permits, entries: map[queueKey]cacheEntry{}, names: map[int64]queueKey{}}
+func newQueueCache(s *Service, permits func(Queue) []Permit) *queueCache {
+	return &queueCache{
+		store: s.store, outlast: s.outlast, permits: permits, givenUp: s.givenUp,
+		entries: map[queueKey]cacheEntry{}, names: map[int64]queueKey{},
+	}
 }
 
 // get returns a queue, which must not be changed.
@@ -54,11 +58,23 @@ func (c *queueCache) get(ctx context.Context, account, name string) (*Queue, err
 		return nil, err
 	}
 	flight := account + "/" + name + "/" + strconv.Itoa(epoch) // never share a read from before a change
-	loaded, err, _ := c.flight.Do(flight, func() (any, error) { return c.load(context.WithoutCancel(ctx), key, epoch) })
-	if err != nil {
-		return nil, err
+	load := func() (any, error) { return c.load(context.WithoutCancel(ctx), key, epoch) }
+	return await[*Queue](ctx, c.givenUp, c.flight.DoChan(flight, load))
+}
+
+// await returns the answer of a read that callers share, unless the caller goes or the service gives up first.
+func await[T any](ctx context.Context, givenUp <-chan struct{}, read <-chan singleflight.Result) (answer T, err error) {
+	select {
+	case result := <-read:
+		if result.Err == nil {
+			answer = result.Val.(T)
+		}
+		return answer, result.Err
+	case <-ctx.Done():
+		return answer, ctx.Err()
+	case <-givenUp:
+		return answer, Errorf(CodeUnavailable, "This replica is shutting down.")
 	}
-	return loaded.(*Queue), nil
 }
 
 func (c *queueCache) load(ctx context.Context, key queueKey, epoch int) (*Queue, error) {

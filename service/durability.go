@@ -101,8 +101,9 @@ const standbysAge = 2 * time.Second
 
 // standbys remembers whether the database has synchronous standbys.
 type standbys struct {
-	store  Store
-	flight singleflight.Group
+	store   Store
+	givenUp <-chan struct{}
+	flight  singleflight.Group
 
 	mu    sync.Mutex
 	named bool
@@ -126,11 +127,7 @@ func (s *standbys) get(ctx context.Context) (bool, error) {
 		}
 		return named, err
 	}
-	looked, err, _ := s.flight.Do("", look)
-	if err != nil {
-		return false, err
-	}
-	return looked.(bool), nil
+	return await[bool](ctx, s.givenUp, s.flight.DoChan("", look))
 }
 
 func (s *standbys) set(named bool) {

@@ -142,7 +142,6 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		calls:    openCalls{keys: map[openCall]bool{}},
 		inFlight: inFlightCounts{queues: map[int64]*inFlightCount{}},
 		hub:      wake.NewHub(),
-		standbys: standbys{store: store},
 		parking:  newParking(),
 
 		revocations: newRevocations(),
@@ -161,7 +160,8 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		maxPolls:  int64(cmp.Or(opts.MaxLongPolls, DefaultMaxLongPolls)),
 	}
 	s.sessions = newSessionCache(store, s.outlast)
-	s.queues = newQueueCache(store, s.outlast, opts.Permits)
+	s.standbys.store, s.standbys.givenUp = store, s.givenUp
+	s.queues = newQueueCache(s, opts.Permits)
 	s.flushers = s.newFlushers(opts.NoCoalesce)
 	if err := s.startKeys(ctx); err != nil {
 		return nil, fmt.Errorf("load the keys: %w", err)
@@ -225,7 +225,7 @@ func (s *Service) Run(ctx context.Context) error {
 // once, and new ones claim nothing. All other calls are served on.
 func (s *Service) Drain() { s.drainOnce.Do(func() { close(s.draining) }) }
 
-// GiveUp has calls that wait for their flush answered that it is not known whether they took effect: the process is about
+// GiveUp has calls that wait for their queue or their flush answered that it is not known whether they took effect: the process is about
 // to end. The flushes go on for as long as Run does.
 func (s *Service) GiveUp() { s.giveUpOnce.Do(func() { close(s.givenUp) }) }
 

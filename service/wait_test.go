@@ -247,43 +247,65 @@ func TestDrainEndsReceivesAtOnceAndClaimsNoMore(t *testing.T) {
 	w.wantStats(w.queue, service.Stats{Visible: 2})
 }
 
-// TestGivenUpCallsAreAnswered while their flush waits, which may still be committed.
+// TestGivenUpCallsAreAnswered while they wait for what they need to know of their queue, or for their flush, which may
+// still be committed.
 func TestGivenUpCallsAreAnswered(t *testing.T) {
+	t.Run("queue", func(t *testing.T) { givenUpCallIsAnswered(t, "queues", false) })
+	t.Run("flush", func(t *testing.T) { givenUpCallIsAnswered(t, "messages", true) })
+}
+
+func givenUpCallIsAnswered(t *testing.T, locked string, known bool) {
 	w := setup(t, service.QueueChange{})
+	leaving := testservice.On(t, w.url, service.Options{CheckInterval: time.Hour})
+	meet(t, leaving)
+	send := func() error {
+		_, err := leaving.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: "job"}}})
+		return err
+	}
+	want := 0
+	if known {
+		want = 2
+		if err := send(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	conn, err := pgx.Connect(w.ctx, w.url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(w.ctx))
-	if _, err := conn.Exec(w.ctx, `BEGIN; LOCK TABLE messages`); err != nil {
+	if _, err := conn.Exec(w.ctx, `BEGIN; LOCK TABLE `+locked); err != nil {
 		t.Fatal(err)
 	}
 	answered := make(chan error, 1)
-	go func() {
-		_, err := w.SendMessages(w.ctx, caller, w.queue, service.SendMessages{Messages: []service.SendMessage{{Body: "job"}}})
-		answered <- err
-	}()
+	go func() { answered <- send() }()
 	for waiting := false; !waiting; {
-		if err := conn.QueryRow(w.ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)`).Scan(&waiting); err != nil {
+		if err := conn.QueryRow(w.ctx, `
+SELECT EXISTS (
+	SELECT FROM pg_locks
+	WHERE NOT granted AND relation = $1::text::regclass
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`, locked).Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.GiveUp()
+	leaving.GiveUp()
 	select {
 	case err := <-answered:
 		if service.ErrorCode(err) != service.CodeUnavailable {
 			t.Errorf("the send ended with %v", err)
 		}
 	case <-time.After(2 * time.Second):
-		t.Error("the send waits for its flush")
+		t.Error("the send waits on")
 	}
 	if _, err := conn.Exec(w.ctx, `COMMIT`); err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.other.ReceiveMessages(w.ctx, caller, w.queue, service.ReceiveMessages{Max: 1, Wait: new(10 * time.Second)})
-	if err != nil || len(got) != 1 {
-		t.Errorf("received %v, %v", got, err)
+	for got := 0; got < want; got++ {
+		if messages := w.receiveFor(w.queue, service.ReceiveMessages{Max: 1, Wait: new(10 * time.Second)}); len(messages) != 1 {
+			t.Fatalf("received %d messages, want %d", got, want)
+		}
 	}
+	w.wantStats(w.queue, service.Stats{InFlight: int64(want)})
 }
 
 // TestConcurrentReceiversNeverShareAMessage drives two replicas hard: every message is
