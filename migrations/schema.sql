@@ -129,6 +129,7 @@ CREATE TABLE public.queues (
     purged_at timestamp with time zone,
     durability text DEFAULT 'default'::text NOT NULL,
     data_key bigint,
+    delaying boolean DEFAULT false NOT NULL,
     CONSTRAINT queues_check CHECK (((dead_letter_queue IS NULL) = (max_receives IS NULL))),
     CONSTRAINT queues_durability_check CHECK ((durability = ANY (ARRAY['default'::text, 'async'::text, 'local'::text, 'quorum'::text, 'applied'::text])))
 );

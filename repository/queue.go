@@ -169,32 +169,31 @@ func escapeLike(prefix string) string { return strings.ReplaceAll(prefix, "_", `
 // UpdateQueue reads a queue, lets change alter it, and stores it, in one transaction.
 func (r *Repository) UpdateQueue(ctx context.Context, account, name string, change func(*service.Queue) error) (service.Queue, error) {
 	var queue service.Queue
-	var before service.Settings
-	var lately, delayGiven bool
+	var delaying bool // its delay changes now, or such a change was interrupted
 	err := r.change(ctx, func(tx pgx.Tx) error {
 		// The lock comes first, so that concurrent changes of different settings both last.
 		err := tx.QueryRow(ctx, `
-SELECT updated_at > tusq_now() - $3::interval
+SELECT delaying
 FROM queues
 WHERE account = $1 AND name = $2 AND deleted_at IS NULL
-FOR NO KEY UPDATE`, account, name, service.MaxDelay).Scan(&lately)
+FOR NO KEY UPDATE`, account, name).Scan(&delaying)
 		if err != nil {
 			return err
 		}
 		if queue, err = getQueue(ctx, tx, account, name); err != nil {
 			return err
 		}
-		before = queue.Settings
+		before := queue.Settings
 		if err := change(&queue); err != nil {
 			return err
 		}
-		delayGiven = queue.DelayGiven
+		delaying = delaying || before.FIFO && before.Delay != queue.Settings.Delay
 		_, err = tx.Exec(ctx, `
 UPDATE queues
 SET visibility_timeout = $2, delay = $3, retention = $4, receive_wait = $5, max_message_size = $6,
 	dead_letter_queue = $7, max_receives = $8, extra = $9, tags = $10, content_deduplication = $11, durability = $12, data_key = $13,
-	updated_at = tusq_now()
-WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
+	delaying = $14, updated_at = tusq_now()
+WHERE id = $1`, append(append([]any{queue.ID}, settingsParams(queue)...), delaying)...)
 		if err != nil {
 			return err
 		}
@@ -204,12 +203,8 @@ WHERE id = $1`, append([]any{queue.ID}, settingsParams(queue)...)...)
 		queue, err = getQueue(ctx, tx, account, name)
 		return err
 	})
-	// A call that gives the delay that the queue has may repeat one that was interrupted here.
-	if err == nil && before.FIFO && (before.Delay != queue.Settings.Delay || delayGiven && lately) {
-		ctx := context.WithoutCancel(ctx)
-		if err = r.outlive(ctx); err == nil {
-			err = r.delayAgain(ctx, queue.ID, queue.Settings.Delay)
-		}
+	if err == nil && delaying {
+		err = r.delayAgain(context.WithoutCancel(ctx), queue)
 	}
 	if err != nil {
 		return service.Queue{}, r.classifyQueue("update queue", name, err)

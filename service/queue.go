@@ -73,7 +73,6 @@ type Queue struct {
 
 	DataKeyID  int64    // by which new messages are encrypted; 0: they are not
 	NewDataKey *DataKey // of a queue that is to be stored: that key, if it is a new one
-	DelayGiven bool     // of a queue that is to be stored: the change gives a delay, perhaps that which it has
 
 	permits permits // to other accounts; set by the cache
 }

@@ -13,7 +13,6 @@ func (c QueueChange) apply(q *Queue) error {
 	set(&q.Settings.DeduplicationScope, c.DeduplicationScope)
 	set(&q.Settings.VisibilityTimeout, c.VisibilityTimeout)
 	set(&q.Settings.Delay, c.Delay)
-	q.DelayGiven = c.Delay != nil
 	set(&q.Settings.Retention, c.Retention)
 	set(&q.Settings.ReceiveWait, c.ReceiveWait)
 	set(&q.Settings.MaxMessageSize, c.MaxMessageSize)

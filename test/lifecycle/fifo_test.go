@@ -122,6 +122,21 @@ func TestFIFODelay(t *testing.T) {
 	})
 }
 
+// TestFIFODelayThatItHas is no change: what a redrive made visible stays so.
+func TestFIFODelayThatItHas(t *testing.T) {
+	onEach(t, func(b *bench) {
+		dead := b.queue("dead.fifo", service.QueueChange{})
+		queue := b.queue("jobs.fifo", service.QueueChange{DeadLetter: &service.DeadLetter{Queue: dead, MaxReceives: 1}})
+		b.bury(queue, dead, ordered("g:1")...)
+		b.must(b.UpdateQueue(queue, service.QueueChange{Delay: new(time.Minute)}))
+		_, err := b.StartRedrive(service.StartRedrive{Source: dead})
+		b.must(err)
+		b.wantRedrive(service.Redrive{Source: dead, Status: service.RedriveCompleted, Moved: 1, ToMove: 1})
+		b.must(b.UpdateQueue(queue, service.QueueChange{Delay: new(time.Minute)}))
+		b.wantTexts(b.receive(queue), "g:1")
+	})
+}
+
 func TestFIFODeduplication(t *testing.T) {
 	onEach(t, func(b *bench) {
 		queue := b.queue("jobs.fifo", service.QueueChange{})
