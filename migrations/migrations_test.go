@@ -175,7 +175,7 @@ func TestUpWaitsNoLongerThanItsContext(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
 	execute(t, connect(t, url), `SELECT pg_advisory_lock(1953854321)`) // another replica migrates, and hangs
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	var log strings.Builder
 	if _, err := migrations.UpLogged(ctx, url, slog.New(slog.NewTextHandler(&log, nil))); !errors.Is(err, context.DeadlineExceeded) {

@@ -37,6 +37,7 @@ func TestMigrationThatWaitsForAStandbyEnds(t *testing.T) {
 			execute(t, connect(t, url), prepare)
 			demand("nobody")
 			defer demand("")
+			awaitDemand(t, admin, connect(t, server))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ended := make(chan error, 1)
@@ -109,7 +110,7 @@ func TestMigrationThatIsStillCarriedOut(t *testing.T) {
 		_, err := migrations.Up(t.Context(), url)
 		ended <- err
 	}()
-	waitFor(t, observer, `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`)
+	waitFor(t, observer, `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`)
 	execute(t, left, `COMMIT`)
 	execute(t, left, `SELECT pg_advisory_unlock(`+lock+`)`)
 	if err := <-ended; err != nil {
@@ -118,4 +119,22 @@ func TestMigrationThatIsStillCarriedOut(t *testing.T) {
 	if s := status(t, url); !s.Current() {
 		t.Errorf("the database is at %+v", s)
 	}
+}
+
+// awaitDemand commits until a commit waits for a standby, and cancels that wait. That a session knows the demand says nothing:
+// commits ask shared memory, which the checkpointer changes.
+func awaitDemand(t *testing.T, admin, committer *pgx.Conn) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			_, _ = committer.Exec(t.Context(), `SELECT pg_logical_emit_message(true, 'probe', '')`)
+		}
+	}()
+	waitFor(t, admin, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')`)
+	stop()
+	execute(t, admin, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+	<-ended
 }

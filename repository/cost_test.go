@@ -49,8 +49,7 @@ func TestCostDoesNotDependOnTheBacklog(t *testing.T) {
 	measure := func() map[string]plan {
 		measured := map[string]plan{}
 		for _, name := range hot {
-			s.explain(statements[name].sql, statements[name].args...) // full images of the pages go to the log now
-			measured[name] = s.explain(statements[name].sql, statements[name].args...)
+			measured[name] = s.explainQuiet(statements[name].sql, statements[name].args...)
 		}
 		return measured
 	}
@@ -77,6 +76,18 @@ func TestCostDoesNotDependOnTheBacklog(t *testing.T) {
 	}
 }
 
+// explainQuiet is explain without the images of pages that go to the log by the first change after a checkpoint.
+func (s *store) explainQuiet(sql string, args ...any) plan {
+	s.t.Helper()
+	least := s.explain(sql, args...)
+	for range 3 {
+		if p := s.explain(sql, args...); p.log() < least.log() {
+			least = p
+		}
+	}
+	return least
+}
+
 // TestLogOfALifeCycle bounds what a message of 256 bytes writes to the log, in batches of 100.
 func TestLogOfALifeCycle(t *testing.T) {
 	const batch = 100
@@ -88,10 +99,7 @@ func TestLogOfALifeCycle(t *testing.T) {
 		ids = append(ids, m.ID)
 	}
 	send := []any{s.queue.ID, 0, 1, ids, zeros, bodies, "NULL", "NULL", "NULL"}
-	cost := func(sql string, args ...any) int {
-		s.explain(sql, args...) // full images of the pages go to the log now
-		return s.explain(sql, args...).log() / batch
-	}
+	cost := func(sql string, args ...any) int { return s.explainQuiet(sql, args...).log() / batch }
 	sent := cost(sendSQL, send...)
 	leases := make([]int64, batch)
 	for i := range leases {

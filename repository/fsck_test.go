@@ -181,7 +181,11 @@ func TestRepairsBesideALoad(t *testing.T) {
 		ended <- nil
 	}()
 	for i := range 20 {
-		s.execute(`UPDATE queue_counters SET messages = messages + $2 WHERE (queue_id, lane) = (SELECT queue_id, min(lane) FROM queue_counters WHERE queue_id = $1 GROUP BY 1)`, s.queue.ID, 7-i)
+		s.execute(`
+INSERT INTO queue_counters AS c (queue_id, lane, messages)
+VALUES ($1, 7, $2)
+ON CONFLICT (queue_id, lane) DO UPDATE
+SET messages = c.messages + excluded.messages`, s.queue.ID, 7-i) // in a lane that no replica has
 		found := s.check()
 		if len(found) == 0 && i == 7 {
 			continue

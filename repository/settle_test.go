@@ -2,6 +2,7 @@ package repository
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -41,7 +42,8 @@ func TestKindsOfSettlementsDoNotDeadlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range works {
-		if err := <-ended; err != nil {
+		// It may have waited for too long.
+		if err := <-ended; err != nil && (!errors.Is(err, service.ErrConflict) || s.Conflicts().Deadlocks > 0) {
 			t.Errorf("flush: %v", err)
 		}
 	}

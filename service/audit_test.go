@@ -166,6 +166,7 @@ func TestAuditNotesRefusals(t *testing.T) {
 	svc.RefusedCredentials(t.Context(), from, "TQABCDEFGHIJKLMNOPQR", service.CodeUnauthenticated)
 	svc.RefusedCredentials(t.Context(), from, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", service.CodeUnauthenticated)
 
+	waitForAudit(t, svc, service.Owner("111111111111"), service.ListAudit{Action: "delete_queue"}, 1) // the last of them
 	got := waitForAudit(t, svc, service.Owner("111111111111"), service.ListAudit{}, 4)
 	purges := int64(0)
 	others := map[string]bool{}

@@ -173,9 +173,9 @@ func TestEncryptedMessages(t *testing.T) {
 // A receiver that waits is handed what is sent, which is stored encrypted.
 func TestEncryptedHandOff(t *testing.T) {
 	w := setupEncrypted(t, service.NewMasterKey(), "jobs")
-	got := make(chan []string)
+	got := make(chan []string, 1)
 	go func() { got <- w.receive("jobs", service.ReceiveMessages{Wait: new(20 * time.Second)}) }()
-	for w.Waiting() == 0 {
+	for w.Waiting() == 0 && len(got) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	w.send("jobs", secret("one"))

@@ -205,7 +205,7 @@ func TestWaitEndsWithKey(t *testing.T) {
 	for _, name := range []string{"revoked", "rotated", "other", "expired"} {
 		create := service.CreateKey{Name: name}
 		if name == "expired" {
-			create.Expires = 3 * time.Second
+			create.Expires = 6 * time.Second
 		}
 		key, credentials := w.create(create)
 		keys[name] = key
@@ -228,8 +228,8 @@ func TestWaitEndsWithKey(t *testing.T) {
 			if (got.name != "revoked" && got.name != "expired") || codeOf(got.err) != service.CodeUnauthenticated {
 				t.Errorf("the receive of the key that is %s ended with %v", got.name, got.err)
 			}
-		case <-time.After(9 * time.Second):
-			t.Fatal("a receive waits on for 9 seconds")
+		case <-time.After(15 * time.Second):
+			t.Fatal("a receive waits on for 15 seconds")
 		}
 	}
 	w.eventually("the rotation is known", func() bool { return len(w.SecretsOf(keys["rotated"].ID)) == 2 })

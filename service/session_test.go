@@ -266,7 +266,7 @@ func TestSignInWhileThePasswordChanges(t *testing.T) {
 		_, err := w.signIn("ann", password)
 		signedIn <- err
 	}()
-	for len(signedIn) == 0 && w.exec(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INTO sessions%'`) == 0 {
+	for len(signedIn) == 0 && w.exec(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INTO sessions%'`) == 0 {
 		// It comes to wait for the change that is not committed.
 	}
 	if err := tx.Commit(ctx); err != nil {

@@ -294,7 +294,7 @@ SELECT EXISTS (
 		if service.ErrorCode(err) != service.CodeUnavailable {
 			t.Errorf("the send ended with %v", err)
 		}
-	case <-time.After(2 * time.Second):
+	case <-time.After(8 * time.Second): // less than a flush waits
 		t.Error("the send waits on")
 	}
 	if _, err := conn.Exec(w.ctx, `COMMIT`); err != nil {
@@ -415,6 +415,8 @@ func TestReplicaThatIsAloneNotifiesNobody(t *testing.T) {
 			events = strings.Contains(n.Payload, " ")
 		}
 		return true
+	}
+	for notified(time.Second) { // of the queue that was created
 	}
 	w.ForgetOthers()
 	w.send("job")

@@ -183,7 +183,7 @@ func TestRevokeWhileWaiting(t *testing.T) {
 	go func() {
 		answered <- two.call("POST", "/v1/queues/orders/messages/receive", `{"wait_seconds":60}`, token)
 	}()
-	for two.Service.Waiting() == 0 {
+	for two.Service.Waiting() == 0 && len(answered) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	one.want(one.call("DELETE", "/v1/keys/"+made.body["id"].(string), "", one.admin()), 204, nil)

@@ -151,14 +151,14 @@ func TestFIFOSendRefuses(t *testing.T) {
 // An expired receipt settles nothing: the message may be with another consumer.
 func TestFIFOExpiredReceipt(t *testing.T) {
 	s := newSetup(t)
-	s.must("CreateQueue", fifo(map[string]string{"VisibilityTimeout": "10"}))
+	s.must("CreateQueue", fifo(map[string]string{"VisibilityTimeout": "100"}))
 	s.sendFIFO("a", "g", `,"MessageDeduplicationId":"1"`)
 	expired := receipts(s.receive("jobs.fifo", ``))[0]
-	s.travel(5)
-	s.must("ChangeMessageVisibility", `{"QueueUrl":"jobs.fifo","ReceiptHandle":"`+expired+`","VisibilityTimeout":10}`)
-	s.travel(12)
+	s.travel(50)
+	s.must("ChangeMessageVisibility", `{"QueueUrl":"jobs.fifo","ReceiptHandle":"`+expired+`","VisibilityTimeout":100}`)
+	s.travel(120)
 	checkBody(t, s.receive("jobs.fifo", ``), `{}`)
-	s.travel(16)
+	s.travel(160)
 	const gone = " for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
 	const unavailable = " for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."
 	receipt := `{"QueueUrl":"jobs.fifo","ReceiptHandle":"` + expired + `"`

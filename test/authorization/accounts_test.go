@@ -139,7 +139,7 @@ func (n *tenant) populate() (receipt, fifoReceipt, redrive string) {
 	n.t.Helper()
 	n.want(201, "POST", "/v1/queues", `{"name":"dead"}`)
 	n.want(201, "POST", "/v1/queues", `{"name":"orders","tags":{"t":"{canary}"},"dead_letter":{"queue":"dead","max_receives":1}}`)
-	n.want(201, "POST", "/v1/queues", `{"name":"orders.fifo"}`)
+	n.want(201, "POST", "/v1/queues", `{"name":"orders.fifo","visibility_timeout":600}`)
 	for i := range 3 {
 		// The key is the same in both accounts, and the bodies are not.
 		body := fmt.Sprintf(`{"body":"{canary} %d","attributes":{"a":{"type":"String","value":"{canary}"}}}`, i)

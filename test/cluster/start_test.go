@@ -72,7 +72,7 @@ func TestReplicaAnswersWhileItStarts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := (&http.Client{Transport: transport, Timeout: time.Second}).Do(request)
+		response, err := (&http.Client{Transport: transport, Timeout: 20 * time.Second}).Do(request)
 		if err != nil {
 			return 0, ""
 		}
@@ -164,7 +164,7 @@ func TestShutdownWhileTheDatabaseStandsStill(t *testing.T) {
 	if err := r.wait(30 * time.Second); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > 13*time.Second { // 8.5 s and what the machine halts
 		t.Errorf("it took %v to end", took)
 	}
 }

@@ -95,7 +95,7 @@ type slowly struct {
 	clients sync.WaitGroup
 }
 
-// startSlow connects slow clients, and returns when they are all at it.
+// startSlow connects slow clients, and returns when they are at it.
 func (s *server) startSlow(n int) *slowly {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
@@ -107,7 +107,8 @@ func (s *server) startSlow(n int) *slowly {
 			}
 		})
 	}
-	eventually(s.t, 20*time.Second, "the slow clients are connected", func() bool { return all.open.Load() == int64(n) })
+	most := int64(n) * 95 / 100 // some are cut off already, and come again
+	eventually(s.t, 20*time.Second, "the slow clients are connected", func() bool { return all.open.Load() >= most })
 	return all
 }
 

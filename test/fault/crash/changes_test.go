@@ -100,7 +100,7 @@ func encryptQueue(w *world) attempt {
 func delayQueue(w *world) attempt {
 	queue := w.newQueue(client.FIFOSuffix, nil)
 	w.fill(queue, client.FIFOSuffix, "a", "b")
-	seconds := 20
+	seconds := 29
 	return attempt{
 		do: func(ctx context.Context, _ bool) error {
 			_, err := w.client.UpdateQueue(ctx, queue, client.UpdateQueue{Settings: client.Settings{DelaySeconds: &seconds}})
