@@ -1,8 +1,11 @@
 package service
 
 import (
+	"slices"
 	"testing"
 	"time"
+
+	"tusq/service/wake"
 )
 
 // TestWhatLowersAFloorDuringAClaimHolds raises a floor by a claim that began before the floor
@@ -111,6 +114,43 @@ func TestOldChangesOfAFloorAreDropped(t *testing.T) {
 	}
 	if q.lower(Floor{Fresh: time.Now()}); len(q.latest) != 1 {
 		t.Errorf("%d changes are left of which no claim is so old", len(q.latest)-1)
+	}
+}
+
+// TestFailedFlushesLowerFloors where they may have made messages visible, or kept them from other claims, here and elsewhere.
+func TestFailedFlushesLowerFloors(t *testing.T) {
+	const queue, dead = 1, 2
+	settlements := []*Settlement{{}}
+	for name, test := range map[string]struct {
+		work  QueueWork
+		lower []int64
+	}{
+		"sends":          {QueueWork{Sends: []*Outgoing{{}}}, nil},
+		"deletes":        {QueueWork{Deletes: settlements}, nil},
+		"claims":         {QueueWork{Claims: []*Claim{{}}}, []int64{queue}},
+		"hand-offs":      {QueueWork{Sends: []*Outgoing{{}}, Handoffs: []*Claim{{}}}, []int64{queue}},
+		"releases":       {QueueWork{Releases: settlements}, []int64{queue}},
+		"extends":        {QueueWork{Extends: settlements}, []int64{queue}},
+		"dead letters":   {QueueWork{Claims: []*Claim{{DeadLetter: &DeadLetter{QueueID: dead}}}}, []int64{queue, dead}},
+		"a FIFO queue's": {QueueWork{FIFO: true, Claims: []*Claim{{DeadLetter: &DeadLetter{QueueID: dead}}}}, nil},
+	} {
+		s := &Service{floors: floors{queues: map[int64]*queueFloor{}}, hub: wake.NewHub(), notifier: newNotifier()}
+		s.queues = newQueueCache(s, nil)
+		now := time.Now()
+		for _, id := range []int64{queue, dead} {
+			c := &Claim{}
+			s.floors.begin(id, c)
+			c.Now, c.Floor = now, Floor{Fresh: now, Returned: now}
+			s.floors.raise(id, c, floorSlack)
+		}
+		test.work.QueueID = queue
+		s.distrustFloors([]QueueWork{test.work})
+		for _, id := range []int64{queue, dead} {
+			lowered, told := s.floors.of(id) == (Floor{}), s.notifier.events[id].Changed
+			if want := slices.Contains(test.lower, id); lowered != want || told != want {
+				t.Errorf("%s: floor of queue %d lowered: %v, told to others: %v, want %v", name, id, lowered, told, want)
+			}
+		}
 	}
 }
 
