@@ -37,7 +37,7 @@ func TestMigrationThatWaitsForAStandbyEnds(t *testing.T) {
 			execute(t, connect(t, url), prepare)
 			demand("nobody")
 			defer demand("")
-			awaitDemand(t, admin, connect(t, server))
+			pgtest.AwaitStandbyDemand(t, admin, connect(t, server))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ended := make(chan error, 1)
@@ -119,22 +119,4 @@ func TestMigrationThatIsStillCarriedOut(t *testing.T) {
 	if s := status(t, url); !s.Current() {
 		t.Errorf("the database is at %+v", s)
 	}
-}
-
-// awaitDemand commits until a commit waits for a standby, and cancels that wait. That a session knows the demand says nothing:
-// commits ask shared memory, which the checkpointer changes.
-func awaitDemand(t *testing.T, admin, committer *pgx.Conn) {
-	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for ctx.Err() == nil {
-			_, _ = committer.Exec(t.Context(), `SELECT pg_logical_emit_message(true, 'probe', '')`)
-		}
-	}()
-	waitFor(t, admin, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')`)
-	stop()
-	execute(t, admin, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
-	<-ended
 }

@@ -128,6 +128,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the receipt key: %w", err)
 	}
+	givenUp := make(chan struct{})
 	s := &Service{
 		store:    store,
 		log:      opts.Logger,
@@ -142,6 +143,7 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 		calls:    openCalls{keys: map[openCall]bool{}},
 		inFlight: inFlightCounts{queues: map[int64]*inFlightCount{}},
 		hub:      wake.NewHub(),
+		standbys: standbys{store: store, givenUp: givenUp},
 		parking:  newParking(),
 
 		revocations: newRevocations(),
@@ -156,11 +158,10 @@ func New(ctx context.Context, store Store, opts Options) (*Service, error) {
 
 		listening: make(chan struct{}),
 		draining:  make(chan struct{}),
-		givenUp:   make(chan struct{}),
+		givenUp:   givenUp,
 		maxPolls:  int64(cmp.Or(opts.MaxLongPolls, DefaultMaxLongPolls)),
 	}
 	s.sessions = newSessionCache(store, s.outlast)
-	s.standbys.store, s.standbys.givenUp = store, s.givenUp
 	s.queues = newQueueCache(s, opts.Permits)
 	s.flushers = s.newFlushers(opts.NoCoalesce)
 	if err := s.startKeys(ctx); err != nil {
@@ -225,8 +226,8 @@ func (s *Service) Run(ctx context.Context) error {
 // once, and new ones claim nothing. All other calls are served on.
 func (s *Service) Drain() { s.drainOnce.Do(func() { close(s.draining) }) }
 
-// GiveUp has calls that wait for their queue or their flush answered that it is not known whether they took effect: the process is about
-// to end. The flushes go on for as long as Run does.
+// GiveUp has calls answered that wait for what they need to know of their queue, or for their flush, of which it is not known
+// whether it takes effect: the process is about to end. The flushes go on for as long as Run does.
 func (s *Service) GiveUp() { s.giveUpOnce.Do(func() { close(s.givenUp) }) }
 
 // Draining is closed once Drain has been called.

@@ -20,6 +20,7 @@ import (
 
 	"tusq/client"
 	"tusq/internal/embeddedpg"
+	"tusq/internal/pgtest"
 )
 
 // dataDir is a directory for an embedded PostgreSQL, which may run as another user.
@@ -280,7 +281,7 @@ func TestMissingStandbyIsNotAcknowledged(t *testing.T) {
 		}
 	}
 	demand("nobody")
-	awaitDemand(t, primary, connect(t, dir))
+	pgtest.AwaitStandbyDemand(t, primary, connect(t, dir))
 	ended := make(chan error, 1)
 	go func() {
 		_, err := c.Send(t.Context(), "demo", client.SendMessage{Body: "on the primary alone"})
@@ -316,35 +317,6 @@ func connect(t *testing.T, dataDir string) *pgx.Conn {
 	}
 	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
 	return conn
-}
-
-// awaitDemand commits until a commit waits for a standby, and cancels that wait. That a session knows the demand says nothing: commits
-// ask shared memory, which the checkpointer changes.
-func awaitDemand(t *testing.T, primary, committer *pgx.Conn) {
-	t.Helper()
-	committed := make(chan error, 1)
-	commit := func() {
-		_, err := committer.Exec(t.Context(), "SELECT pg_logical_emit_message(true, 'probe', '')")
-		committed <- err
-	}
-	go commit()
-	eventually(t, 20*time.Second, "commits wait for a standby", func() bool {
-		select {
-		case err := <-committed:
-			if err != nil {
-				t.Fatal(err)
-			}
-			go commit()
-		default:
-		}
-		var waits bool
-		err := primary.QueryRow(t.Context(), "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = $1",
-			committer.PgConn().PID()).Scan(&waits)
-		return err == nil && waits
-	})
-	if err := <-committed; err != nil {
-		t.Fatal(err)
-	}
 }
 
 // TestSecondServerOnTheSameDirectory is refused, and disturbs nothing.
